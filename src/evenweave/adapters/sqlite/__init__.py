@@ -1,0 +1,46 @@
+"""The SQLite foundation: one file, one writer thread, group commit without a timer (PROTOCOL section 2, SQLite).
+
+    database = Database.open("runtime.db", [Migrations("broker", "evenweave.adapters.brokers.embedded")])
+    unit = Unit()
+    unit.add(SQL["insert_log"], row)
+    database.submit(unit, done)        # from the loop's thread; `done(None)` once it is on the disk
+    database.reader.row(SQL["log_row"], (7,))
+    await database.close()
+
+All SQLite adapters of one process share one `Database`; each brings its own migrations and its own named statements.
+"""
+
+from evenweave.adapters.sqlite.connections import Reader
+from evenweave.adapters.sqlite.database import Database, Done
+from evenweave.adapters.sqlite.errors import (
+    DatabaseClosed,
+    DatabaseError,
+    DatabaseFull,
+    DatabaseInUse,
+    DatabaseReadOnly,
+    DatabaseTooNew,
+    DatabaseUnusable,
+    Dropped,
+    RowRefused,
+)
+from evenweave.adapters.sqlite.migrations import Migrations
+from evenweave.adapters.sqlite.statements import load_statements
+from evenweave.adapters.sqlite.unit import Unit
+
+__all__ = [
+    "Database",
+    "DatabaseClosed",
+    "DatabaseError",
+    "DatabaseFull",
+    "DatabaseInUse",
+    "DatabaseReadOnly",
+    "DatabaseTooNew",
+    "DatabaseUnusable",
+    "Done",
+    "Dropped",
+    "Migrations",
+    "Reader",
+    "RowRefused",
+    "Unit",
+    "load_statements",
+]
