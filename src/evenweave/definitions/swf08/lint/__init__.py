@@ -1,0 +1,49 @@
+"""The checks of meaning: one small function each, all of them in one table."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from evenweave.definitions.swf08.lint import flow, names, parts
+from evenweave.definitions.swf08.lint.scope import Scope
+from evenweave.definitions.swf08.model import Workflow
+from evenweave.definitions.swf08.rules import Finding
+
+CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Scope], Iterator[Finding]]], ...]] = (
+    (("SW009",), parts.check_version),
+    (("SW101",), names.check_duplicates),
+    (("SW102", "SW110"), names.check_events),
+    (("SW103",), names.check_functions),
+    (("SW104",), names.check_states),
+    (("SW105",), names.check_retries),
+    (("SW106",), names.check_errors),
+    (("SW107",), names.check_auth),
+    (("SW111",), parts.check_sources),
+    (("SW112",), parts.check_operations),
+    (("SW113",), parts.check_credentials),
+    (("SW203",), flow.check_reachable),
+    (("SW205", "SW206"), flow.check_compensation),
+    (("SW207",), flow.check_run_before),
+    (("SW208",), flow.check_continue),
+    (("SW209",), parts.check_retries),
+    (("SW210",), parts.check_sleeps),
+    (("SW211",), parts.check_branches),
+    (("SW212",), parts.check_timeouts),
+    (("SW213",), flow.check_compensate),
+    (("SW305",), parts.check_cron),
+    (("SW307",), parts.check_language),
+)
+"""The codes that each check reports, and the check."""
+
+
+def check(workflow: Workflow, unread: frozenset[str]) -> list[Finding]:
+    """Check what a definition means.
+
+    Args:
+        workflow: the definition, with blanks where the document is wrong.
+        unread: top-level properties whose content is not known, so that names in them cannot be judged.
+
+    Returns:
+        What is wrong, in the order of the table.
+    """
+    scope = Scope(workflow, unread)
+    return [finding for _, rule in CHECKS for finding in rule(scope)]

@@ -1,0 +1,58 @@
+"""What the lint rules look at: a workflow, taken apart once by kind of part."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TypeVar
+
+from evenweave.definitions.swf08.model import Node, StateNode, Transition, Workflow
+
+_NodeType = TypeVar("_NodeType", bound=Node)
+
+
+class Scope:
+    """A workflow for the rules: it may have blanks where the document is wrong; what is blank is not reported again.
+
+    Attributes:
+        workflow: the definition.
+        unread: top-level properties whose content is not known: names in them cannot be judged.
+        states: name -> the first state of that name.
+    """
+
+    def __init__(self, workflow: Workflow, unread: frozenset[str]) -> None:
+        """Take the workflow apart."""
+        self.workflow = workflow
+        self.unread = unread
+        self.states: dict[str, StateNode] = {}
+        for state in workflow.states:
+            self.states.setdefault(state.name, state)
+        self._nodes: defaultdict[type[Node], list[Node]] = defaultdict(list)
+        for node in walk(workflow):
+            self._nodes[type(node)].append(node)
+
+    def all(self, kind: type[_NodeType]) -> list[_NodeType]:
+        """Return every part of one kind, in the order of the document."""
+        return self._nodes[kind]  # type: ignore[return-value] # each list holds the kind of its key
+
+    @property
+    def whole(self) -> bool:
+        """Whether every state could be read as what it is, so that the flow can be judged."""
+        return all(state.name and type(state) is not StateNode for state in self.workflow.states)
+
+    def targets(self, node: Node) -> Iterator[str]:
+        """Return the names of the states that a part of the definition leads to."""
+        for part in walk(node):
+            if isinstance(part, Transition) and part.next_state:
+                yield part.next_state
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Visit a part of a definition and every part within it, in the order of the document."""
+    yield node
+    for name in node.__struct_fields__:
+        value = getattr(node, name)
+        if isinstance(value, Node):
+            yield from walk(value)
+        elif isinstance(value, tuple):
+            for item in value:
+                if isinstance(item, Node):
+                    yield from walk(item)

@@ -1,0 +1,96 @@
+"""From a document to a checked workflow, with every mistake of it at once."""
+
+from typing import Any
+
+import msgspec
+
+from evenweave.definitions.swf08.grammar import definition_shape
+from evenweave.definitions.swf08.lint import check
+from evenweave.definitions.swf08.model import FunctionDef, Resource, Workflow
+from evenweave.definitions.swf08.reader import Reader, Resolve
+from evenweave.definitions.swf08.rules import RULES, Finding
+from evenweave.definitions.swf08.shape import INVALID
+from evenweave.source import Diagnostic, Document, Span, has_errors, ordered
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What became of a document.
+
+    Attributes:
+        workflow: the definition in normal form; None if a diagnostic is an error.
+        diagnostics: everything that is wrong, in the order of the text.
+    """
+
+    workflow: Workflow | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def load(document: Document, resolve: Resolve | None = None) -> Loaded:
+    """Read a Serverless Workflow 0.8 definition and check it: structure, names, flow, expressions, times.
+
+    Never raises: whatever the document holds, the answer is a workflow or diagnostics that say why there is none. A
+    caller that wants to be strict turns the warnings into errors with `evenweave.source.strict` and must then not use
+    the workflow if there is any.
+
+    Args:
+        document: the definition, already parsed.
+        resolve: from a URI as the definition writes it (`events: file://events.json`) to its document, or None where
+            there is none; without it every such property is an error.
+
+    Returns:
+        The workflow and the diagnostics.
+    """
+    written = document.value
+    reader = Reader(written if isinstance(written, dict) else {}, resolve)
+    read = definition_shape().read(reader, written, "")
+    workflow: Workflow | None = None
+    if read is not INVALID:
+        workflow = _filled(read, reader, written)
+        reader.findings += check(workflow, frozenset(reader.unread))
+    diagnostics = ordered(_diagnostic(finding, document, reader) for finding in reader.findings)
+    return Loaded(None if has_errors(diagnostics) else workflow, tuple(diagnostics))
+
+
+def is_schema_valid(diagnostics: tuple[Diagnostic, ...]) -> bool:
+    """Say whether the official JSON Schema of 0.8 takes the document, whatever it means.
+
+    Args:
+        diagnostics: what `load` said of the document.
+    """
+    return not any(diagnostic.code in RULES and RULES[diagnostic.code].schema for diagnostic in diagnostics)
+
+
+def _filled(workflow: Workflow, reader: Reader, written: dict[str, Any]) -> Workflow:
+    """Put in what one pass over the document cannot know: programs of functions, and resources."""
+    functions = tuple(
+        msgspec.structs.replace(function, expression=_program(function, reader)) for function in workflow.functions
+    )
+    resources = tuple(
+        Resource(ref=f"/{name}", name=name, uri=uri, value=reader.resources[uri].value)
+        for name, uri in written.items()
+        if isinstance(uri, str) and uri in reader.resources
+    )
+    return msgspec.structs.replace(workflow, functions=functions, resources=resources)
+
+
+def _program(function: FunctionDef, reader: Reader) -> Any:
+    """Return the program of an expression function, and None for the others."""
+    return reader.programs.get(function.name) if function.type == "expression" else None
+
+
+def _diagnostic(finding: Finding, document: Document, reader: Reader) -> Diagnostic:
+    """Give a finding its place in the text."""
+    rule = RULES[finding.code]
+    where, ref = document, finding.ref
+    if ref and not ref.startswith("/"):
+        uri = next(uri for uri in reader.resources if ref.startswith(f"{uri}#"))
+        where, ref = reader.resources[uri], ref[len(uri) + 1 :]
+    span = _span(finding, where, ref)
+    return Diagnostic(finding.code, where.name, span, rule.severity, finding.message, finding.hint, rule.clause)
+
+
+def _span(finding: Finding, document: Document, ref: str) -> Span:
+    """Find the value, the key, or the characters of the string."""
+    if finding.offset >= 0:
+        return document.span_in(ref, finding.offset, finding.length)
+    return document.span(ref, "key" if finding.key else "value")

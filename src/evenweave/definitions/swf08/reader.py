@@ -1,0 +1,202 @@
+"""What the shapes share while one definition is read: the findings, the variables in scope, the resources at hand."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from evenweave import jq
+from evenweave.definitions.swf08.expression import (
+    PREDEFINED,
+    Embedded,
+    Expression,
+    Literal,
+    Text,
+    Value,
+    find,
+    is_whole,
+)
+from evenweave.definitions.swf08.rules import Finding
+from evenweave.source import Document, closest
+
+Resolve = Callable[[str], Document | None]
+"""From a URI as written to its document, or None where there is none."""
+
+
+class Reader:
+    """One reading of one definition.
+
+    Attributes:
+        findings: what is wrong, in the order found.
+        unread: names of top-level properties whose content is not known (a missing resource, a wrong type), so that
+            references into them cannot be judged.
+        resources: URI as written -> the document behind it.
+        programs: name of an expression function -> its program.
+    """
+
+    def __init__(self, written: Mapping[str, Any], resolve: Resolve | None) -> None:
+        """Begin to read a definition: `written` is the document's object."""
+        self.findings: list[Finding] = []
+        self.unread: set[str] = set()
+        self.resources: dict[str, Document] = {}
+        self._resolve = resolve
+        self._variables: tuple[str, ...] = PREDEFINED
+        self._compiled: dict[tuple[str, tuple[str, ...]], jq.JqSyntaxError | None] = {}
+        self._jq = written.get("expressionLang", "jq") == "jq"
+        self.programs: Mapping[str, Expression] = {}
+        self.programs = self._expression_functions(written)
+
+    def report(self, code: str, ref: str, message: str, hint: str = "", *, key: bool = False) -> None:
+        """Note a mistake."""
+        self.findings.append(Finding(code, ref, message, hint, key))
+
+    @contextmanager
+    def binding(self, name: str | None) -> Iterator[None]:
+        """Let expressions use a variable, besides the predefined ones."""
+        outer = self._variables
+        if name and name not in outer:
+            self._variables = (*outer, name)
+        try:
+            yield
+        finally:
+            self._variables = outer
+
+    def resource(self, name: str, uri: str, ref: str) -> tuple[Any, str] | None:
+        """Find the content of a property that another document holds.
+
+        Args:
+            name: the property, such as `events`.
+            uri: where it is.
+            ref: where the URI stands.
+
+        Returns:
+            The content and its reference, or None; then it is reported.
+        """
+        document = self._resolve(uri) if self._resolve else None
+        if document is None:
+            self.report("SW108", ref, f"the {name} in {uri!r} are not there", "give the file too, or write them here")
+            return None
+        self.resources[uri] = document
+        content = document.value
+        if isinstance(content, dict) and name in content:
+            return content[name], f"{uri}#/{name}"
+        if name in {"constants", "secrets"}:
+            return content, f"{uri}#"
+        self.report("SW108", ref, f"{uri!r} has no {name}", f'its top level needs the property "{name}"')
+        return None
+
+    def expression(self, text: str, ref: str) -> Expression:
+        """Read a string that is an expression, with or without its `${ }`."""
+        found = find(text)
+        if is_whole(text, found):
+            return self._program(found[0].program, ref, found[0].offset)
+        if found:
+            self._misplaced(text, found, ref)
+            return Expression(ref=ref, text=".", variables=self._variables)
+        return self._program(text.strip(), ref, len(text) - len(text.lstrip()))
+
+    def text(self, text: str, ref: str) -> Value:
+        """Read a string in which `${ }` may stand between other text."""
+        found = find(text)
+        if is_whole(text, found):
+            return self._program(found[0].program, ref, found[0].offset)
+        if not found or not found[-1].closed:
+            if found:
+                self._misplaced(text, found, ref)
+            return Literal(ref=ref, value=text)
+        parts: list[str | Expression] = []
+        position = 0
+        for embedded in found:
+            parts += [text[position : embedded.start]] if embedded.start > position else []
+            parts.append(self._program(embedded.program, ref, embedded.offset))
+            position = embedded.end
+        parts += [text[position:]] if position < len(text) else []
+        return Text(ref=ref, parts=tuple(parts))
+
+    def _misplaced(self, text: str, found: tuple[Embedded, ...], ref: str) -> None:
+        """Report `${ }` that is not closed, or text around it where an expression is due."""
+        last = found[-1]
+        if last.closed:
+            message, hint = "text around ${ } where one expression is due", "put the whole of it into one ${ }"
+            where = last
+        else:
+            message, hint = "${ is not closed", 'add "}"; braces and quotes in the expression must be closed too'
+            where = last
+        self.findings.append(Finding("SW308", ref, message, hint, False, where.start, max(1, len(text[where.start :]))))
+
+    def _program(self, program: str, ref: str, offset: int) -> Expression:
+        """Check a program, mending its quotes where that helps."""
+        if program.startswith("fn:"):
+            return self._function(program[3:].strip(), ref, offset)
+        text = self._check(program, ref, offset)
+        return Expression(ref=ref, text=text, offset=offset, variables=self._variables)
+
+    def _check(self, program: str, ref: str, offset: int) -> str:
+        """Compile a program; report what is wrong with it; return what is to be run."""
+        if not self._jq:
+            return program
+        error = self._compile(program)
+        if error is None:
+            return program
+        mended = program.replace('"', '\\"').replace("'", '"') if "'" in program else program
+        if mended != program and self._compile(mended) is None:
+            at = program.index("'")
+            end = program.find("'", at + 1)
+            self.findings.append(
+                Finding(
+                    "SW302",
+                    ref,
+                    "single quotes are no jq; read as double quotes",
+                    f"write {mended[at : end + 1] if end > 0 else mended}",
+                    False,
+                    offset + at,
+                    max(1, end + 1 - at),
+                )
+            )
+            return mended
+        self.findings.append(
+            Finding("SW301", ref, f"the expression does not compile: {error.message}", "", False, offset + error.offset)
+        )
+        return program
+
+    def _compile(self, program: str) -> jq.JqSyntaxError | None:
+        """Compile a program; the error, if it is one."""
+        key = (program, self._variables)
+        if key not in self._compiled:
+            try:
+                jq.compile(program, variables=self._variables)
+            except jq.JqSyntaxError as error:
+                self._compiled[key] = error
+            else:
+                self._compiled[key] = None
+        return self._compiled[key]
+
+    def _function(self, name: str, ref: str, offset: int) -> Expression:
+        """Put the program of an expression function in the place of `${ fn:name }`."""
+        function = self.programs.get(name)
+        if function is None and "functions" not in self.unread:
+            guess = closest(name, self.programs)
+            self.report(
+                "SW306",
+                ref,
+                f'there is no function "{name}" of the type expression',
+                f'did you mean "{guess}"?' if guess else "define it under functions",
+            )
+        text = function.text if function else "."
+        return Expression(ref=ref, text=text, offset=offset, function=name, variables=self._variables)
+
+    def _expression_functions(self, written: Mapping[str, Any]) -> dict[str, Expression]:
+        """Read the programs of the expression functions, before anything that may name them."""
+        functions, ref = written.get("functions"), "/functions"
+        if isinstance(functions, str):
+            ref = f"{functions}#{ref}"
+            document = self._resolve(functions) if self._resolve else None
+            functions = document.value.get("functions") if document and isinstance(document.value, dict) else None
+        if not isinstance(functions, list):
+            return {}
+        programs: dict[str, Expression] = {}
+        for index, function in enumerate(functions):
+            if isinstance(function, dict) and function.get("type") == "expression":
+                name, operation = function.get("name"), function.get("operation")
+                if isinstance(name, str) and isinstance(operation, str) and name not in programs:
+                    programs[name] = self.expression(operation, f"{ref}/{index}/operation")
+        return programs
