@@ -107,6 +107,21 @@ async def test_a_unit_may_grow_until_the_iteration_ends(database: Database) -> N
     assert database.reader.value(COUNT) == 2
 
 
+async def test_rows_may_come_last_and_several_may_listen(database: Database) -> None:
+    """`before_commit` adds rows when the unit is taken; all that listen are told, in order; then it is closed."""
+    log = _Log()
+    unit = Unit()
+    unit.when_done(log.done("first"))
+    database.submit(unit, log.done("second"))
+    unit.before_commit = lambda: unit.add(INSERT, (7, "last"))
+    unit.when_done(log.done("third"))
+    assert unit.open
+    await database.durable(Unit())
+    assert not unit.open
+    assert [name for name, _ in log.told] == ["first", "second", "third"]
+    assert database.reader.rows("select id from notes") == [(7,)]
+
+
 async def test_statements_run_in_the_order_of_first_use(database: Database) -> None:
     """A unit may write a row and change it with a second statement."""
     unit = _unit((1, "x"))

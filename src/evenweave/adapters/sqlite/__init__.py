@@ -11,7 +11,7 @@ All SQLite adapters of one process share one `Database`; each brings its own mig
 """
 
 from evenweave.adapters.sqlite.connections import Reader
-from evenweave.adapters.sqlite.database import Database, Done
+from evenweave.adapters.sqlite.database import Database
 from evenweave.adapters.sqlite.errors import (
     DatabaseClosed,
     DatabaseError,
@@ -25,7 +25,7 @@ from evenweave.adapters.sqlite.errors import (
 )
 from evenweave.adapters.sqlite.migrations import Migrations
 from evenweave.adapters.sqlite.statements import load_statements
-from evenweave.adapters.sqlite.unit import Unit
+from evenweave.adapters.sqlite.unit import Done, Unit
 
 __all__ = [
     "Database",

@@ -1,7 +1,7 @@
 """One SQLite file: group commit for the loop, point lookups, and a lock against a second process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -11,11 +11,8 @@ from evenweave.adapters.sqlite.connections import MEMORY, Reader, connect, conne
 from evenweave.adapters.sqlite.errors import DatabaseClosed, Dropped, RowRefused, explain
 from evenweave.adapters.sqlite.lock import FileLock
 from evenweave.adapters.sqlite.migrations import Migrations, migrate
-from evenweave.adapters.sqlite.unit import Unit
+from evenweave.adapters.sqlite.unit import Done, Unit
 from evenweave.adapters.sqlite.writer import Outcome, WriterThread, commit
-
-Done = Callable[[Exception | None], None]
-"""Called on the loop's thread when a unit is durable (None), or will never be (why)."""
 
 
 class Database:
@@ -33,7 +30,7 @@ class Database:
         self._lock = lock
         self._gathered: list[Unit] = []
         self._flush_scheduled = False
-        self._waiting: list[Done | None] = []
+        self._waiting: list[Unit] = []
         self._failing = False
         self._closed = False
         self._writer: WriterThread | None = None
@@ -94,7 +91,9 @@ class Database:
         if self._failing:
             raise RuntimeError("submit called while a failed commit is being told: use loop.call_soon")
         self._gathered.append(unit)
-        self._waiting.append(done)
+        self._waiting.append(unit)
+        if done is not None:
+            unit.listeners.append(done)
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush)
@@ -134,6 +133,8 @@ class Database:
     def _flush(self) -> None:
         self._flush_scheduled = False
         batch, self._gathered = self._gathered, []
+        for unit in batch:
+            unit.seal()
         if self._writer is not None:
             self._writer.put(batch)
         elif batch:
@@ -150,8 +151,8 @@ class Database:
         """Tell the owners of a batch, in order."""
         committed, error = outcome
         told, self._waiting = self._waiting[:committed], self._waiting[committed:]
-        for done in told:
-            self._tell(done, None)
+        for unit in told:
+            self._tell(unit, None)
         if error is None:
             return
         # Everything behind the failed unit goes with it, wherever it waits, even what the callbacks above submitted:
@@ -161,16 +162,16 @@ class Database:
         self._failing = True
         refused = isinstance(error, RowRefused)
         later = Dropped(f"{self.name}: an earlier unit of work failed: {error}") if refused else error
-        for index, done in enumerate(doomed):
-            self._tell(done, error if index == 0 else later)
+        for index, unit in enumerate(doomed):
+            unit.open = False
+            self._tell(unit, error if index == 0 else later)
         self._failing = False
         if self._writer is not None:
             self._writer.resume()
 
-    def _tell(self, done: Done | None, error: Exception | None) -> None:
-        if done is None:
-            return
-        try:
-            done(error)
-        except Exception as failure:  # noqa: BLE001 (one owner's mistake must not keep the others waiting)
-            self._loop.call_exception_handler({"message": "a callback of a commit failed", "exception": failure})
+    def _tell(self, unit: Unit, error: Exception | None) -> None:
+        for done in unit.listeners:
+            try:
+                done(error)
+            except Exception as failure:  # noqa: BLE001, PERF203 (one owner's mistake must not keep the others waiting)
+                self._loop.call_exception_handler({"message": "a callback of a commit failed", "exception": failure})
