@@ -173,5 +173,5 @@ class Database:
         for done in unit.listeners:
             try:
                 done(error)
-            except Exception as failure:  # noqa: BLE001, PERF203 (one owner's mistake must not keep the others waiting)
+            except Exception as failure:  # noqa: BLE001 (one owner's mistake must not keep the others waiting)
                 self._loop.call_exception_handler({"message": "a callback of a commit failed", "exception": failure})

@@ -1,0 +1,1 @@
+"""Brokers: adapters of the port `evenweave.ports.broker`."""

@@ -1,0 +1,426 @@
+"""The embedded broker: a log, its groups, and their leases, on one SQLite database."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Self
+
+from evenweave.adapters.brokers.embedded.batch import Batch
+from evenweave.adapters.brokers.embedded.feed import Feed
+from evenweave.adapters.brokers.embedded.intake import Intake
+from evenweave.adapters.brokers.embedded.log import Log
+from evenweave.adapters.brokers.embedded.registry import Registry
+from evenweave.adapters.brokers.embedded.settling import Settling, draw_jitter
+from evenweave.adapters.brokers.embedded.trimmer import Trimmer
+from evenweave.adapters.sqlite import Database, Dropped, Migrations, RowRefused, Unit, load_statements
+from evenweave.cloudevents import Event
+from evenweave.ports.broker import (
+    DeadLetter,
+    Delivery,
+    Mode,
+    Position,
+    Refused,
+    Start,
+    Subscription,
+    Unavailable,
+)
+from evenweave.ports.clock import Clock
+from evenweave.runtime.deadletters import read_dead_letter
+from evenweave.runtime.group import Group
+from evenweave.runtime.rules import Rules, check_name
+
+MIGRATIONS = Migrations("broker", "evenweave.adapters.brokers.embedded")
+
+_SQL = load_statements("evenweave.adapters.brokers.embedded")
+_MODES = ("share", "read", "broadcast")
+
+
+class EmbeddedBroker:
+    """The port `Broker` on a database of this process, and what an engine on the same database may do besides.
+
+    The engine puts what it publishes and what it acknowledges into its own unit of work (`append`, `acknowledge_in`)
+    and reads what is appended before it is committed (`reader`): PROTOCOL section 2, SQLite. Services get only what is
+    committed. Leases live in memory: after a restart what was in somebody's hands comes again.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        log_id: str,
+        *,
+        clock: Clock,
+        tenant: str,
+        rules: Rules,
+        jitter: Callable[[], float],
+    ) -> None:
+        """Use `open` instead."""
+        self._database = database
+        self._tenant = tenant
+        self._clock = clock
+        self._rules = rules
+        self._log = Log(log_id, tenant, database.reader, rules.tail_events, rules.tail_bytes)
+        self._registry = Registry(database, tenant, log_id)
+        self._intake = Intake(
+            database,
+            self._log,
+            tenant=tenant,
+            clock=clock,
+            rules=rules,
+            appended=self._on_append,
+            committed=self._on_commit,
+            failed=self._on_failure,
+        )
+        self._settling = Settling(self._log, self._intake, tenant, rules, jitter)
+        self._trimmer = Trimmer(database, tenant, clock, rules, self._drop_idle)
+        self._feeds: dict[str, Feed] = {}
+        self._pollers: dict[str, list[asyncio.Future[None]]] = {}
+        self._closed = False
+        for group in self._registry:
+            group.polled_s = clock.monotonic()
+        self._trimmer.start()
+
+    @classmethod
+    async def open(
+        cls,
+        database: Database,
+        *,
+        clock: Clock,
+        tenant: str = "default",
+        rules: Rules | None = None,
+        jitter: Callable[[], float] = draw_jitter,
+    ) -> Self:
+        """Open the broker on a database that was opened with `MIGRATIONS`. The caller closes the database."""
+        log_id = database.reader.value(_SQL["log_id"], (tenant,))
+        if log_id is None:
+            log_id = secrets.token_hex(6)
+            unit = Unit()
+            unit.add(_SQL["insert_log"], (tenant, log_id))
+            await database.durable(unit)
+        return cls(database, log_id, clock=clock, tenant=tenant, rules=rules or Rules(), jitter=jitter)
+
+    async def close(self) -> None:
+        """Let everybody who waits go, with nothing."""
+        self._closed = True
+        self._trimmer.close()
+        for feed in self._feeds.values():
+            feed.close()
+        for id_ in list(self._pollers):
+            self._wake(id_)
+
+    # Groups
+
+    async def subscribe(
+        self, group: str, channels: Sequence[str], *, mode: Mode = "share", start: Start = "earliest"
+    ) -> Subscription:
+        """See `Broker.subscribe`."""
+        check_name("group", group)
+        for channel in channels:
+            check_name("channel", channel)
+        if mode not in _MODES or start not in ("earliest", "end"):
+            raise Refused(f"a subscription has a mode of {', '.join(_MODES)}, and starts at earliest or end")
+        wanted = Group(self._registry.make_id(group, mode), group, mode)
+        wanted.polled_s = self._clock.monotonic()
+        while True:
+            known = self._registry.get(wanted.id)
+            if known is not None and known.mode != mode:
+                raise Refused(f"the group {group} is there already, in mode {known.mode}")
+            new = [channel for channel in dict.fromkeys(channels) if known is None or channel not in known.cursors]
+            if known is not None and not new:
+                return self._registry.describe(known)
+            batch = self._intake.own()
+            floor = self._log.last if start == "end" else 0
+            self._registry.add_rows(batch.unit, wanted, self._clock.now(), new, floor)
+            if await self._committed(batch):
+                self._registry.load(wanted, new)
+                self._wake(wanted.id)
+
+    async def unsubscribe(self, id: str, channels: Sequence[str] | None = None) -> None:  # noqa: A002
+        """See `Broker.unsubscribe`."""
+        while (group := self._registry.get(id)) is not None:
+            batch = self._intake.own()
+            self._registry.delete_rows(batch.unit, group, channels)
+            if await self._committed(batch):
+                self._registry.remove(group, channels)
+                self._wake(id)
+                return
+
+    async def subscriptions(self) -> list[Subscription]:
+        """See `Broker.subscriptions`."""
+        return [self._registry.describe(group) for group in sorted(self._registry, key=lambda one: (one.name, one.id))]
+
+    # Publishing
+
+    async def publish(self, events: Sequence[tuple[str, Event]]) -> None:
+        """See `Broker.publish`."""
+        prepared = [self._intake.prepare(channel, event) for channel, event in events]
+        alone = False
+        while True:
+            batch = self._intake.publish(prepared, alone=alone)
+            error = None if batch is None else await batch.outcome()
+            if error is None:
+                return
+            if isinstance(error, RowRefused):
+                # Someone's rows in this unit are at fault. Each in a unit of its own, it shows whose.
+                if alone:
+                    raise Refused(f"the log refuses these events: {error}") from error
+                alone = True
+            elif not isinstance(error, Dropped):
+                raise Unavailable(str(error)) from error
+
+    def append(self, unit: Unit, events: Iterable[tuple[str, Event]]) -> None:
+        """Put events into a unit of the same database: they are published when it is committed.
+
+        Must be called in the same stretch of code, without an `await` in between, as the `Database.submit` of the unit,
+        and only if that follows. Raises `Refused` before anything is changed.
+        """
+        prepared = [self._intake.prepare(channel, event) for channel, event in events]
+        batch = self._intake.of(unit)
+        for one in prepared:
+            if not self._intake.find(one[4]):
+                self._intake.append(batch, one)
+
+    # Readers
+
+    def reader(self, id: str) -> Feed:  # noqa: A002
+        """Return the feed of a group in mode `read`, for the engine on the same database; one a group."""
+        self._find(id, leased=False)
+        feed = self._feeds.get(id)
+        if feed is None:
+            feed = self._feeds[id] = Feed(lambda positions, limit: self._collect_for_feed(id, positions, limit))
+        return feed
+
+    def acknowledge_in(self, unit: Unit, id: str, through: Mapping[str, int]) -> None:  # noqa: A002
+        """Acknowledge positions of a reader within a unit of the same database. As for `append`, submit must follow."""
+        group = self._find(id, leased=False)
+        self._intake.of(unit)
+        for channel, position in through.items():
+            cursor = group.cursors.get(channel)
+            if cursor is not None and position > cursor.reach:
+                cursor.acknowledge_through(position)
+                row = (position, position, b"", self._tenant, group.id, channel)
+                unit.add(_SQL["update_cursor"], row)
+
+    async def read(
+        self,
+        id: str,  # noqa: A002
+        after: Mapping[str, Position],
+        max: int = 256,  # noqa: A002
+        wait_s: float = 0.0,
+    ) -> list[Delivery]:
+        """See `Broker.read`."""
+        limit = self._limit(max)
+
+        def collect() -> list[Delivery]:
+            group = self._find(id, leased=False)
+            group.polled_s = self._clock.monotonic()
+            positions = {channel: cursor.floor for channel, cursor in group.cursors.items()}
+            for channel, (log_id, position) in after.items():
+                if channel in positions:
+                    positions[channel] = position if log_id == self._log.id else 0
+            return self._collect(positions, self._log.horizon, limit)
+
+        return await self._poll(id, collect, wait_s)
+
+    async def acknowledge(self, id: str, through: Mapping[str, Position]) -> None:  # noqa: A002
+        """See `Broker.acknowledge`."""
+        done = False
+        while not done:
+            group = self._find(id, leased=False)
+            batch = self._intake.own()
+            for channel, (log_id, position) in through.items():
+                cursor = group.cursors.get(channel)
+                if cursor is not None and log_id == self._log.id and cursor.reach < position <= self._log.horizon:
+                    cursor.acknowledge_through(position)
+                    batch.cursors[cursor] = group
+            done = await self._committed(batch)
+
+    # Leases
+
+    async def deliveries(
+        self,
+        id: str,  # noqa: A002
+        max: int = 10,  # noqa: A002
+        wait_s: float = 0.0,
+        lease_s: float = 30.0,
+    ) -> list[Delivery]:
+        """See `Broker.deliveries`."""
+        limit = self._limit(max)
+        if not 0 < lease_s <= self._rules.lease_max_s:
+            raise Refused(f"a lease lasts at most {self._rules.lease_max_s:g} s")
+
+        def take() -> list[Delivery]:
+            return self._take(self._find(id, leased=True), limit, lease_s)
+
+        return await self._poll(id, take, wait_s)
+
+    async def settle(
+        self,
+        id: str,  # noqa: A002
+        ack: Sequence[str] = (),
+        retry: Sequence[tuple[str, str]] = (),
+        reject: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """See `Broker.settle`."""
+        done = False
+        while not done:
+            group = self._find(id, leased=True)
+            batch = self._intake.own()
+            self._settling.settle(batch, group, ack, retry, reject, now_s=self._clock.monotonic())
+            done = await self._committed(batch)
+        if retry:
+            # Pollers sleep until what they knew was due.
+            self._wake(id)
+
+    async def dead_letters(self, after: str = "", max: int = 100) -> list[DeadLetter]:  # noqa: A002
+        """See `Broker.dead_letters`."""
+        if after and not after.isdecimal():
+            raise Refused(f"there is no dead letter {after[:40]}")
+        row = (self._tenant, int(after or 0), self._limit(max))
+        found = self._database.reader.rows(_SQL["dead_letters"], row)
+        return [
+            read_dead_letter(str(position), time_ms, Delivery("", "", position, body=body).event)
+            for position, time_ms, body in found
+        ]
+
+    # How it works
+
+    def _find(self, id: str, *, leased: bool) -> Group:  # noqa: A002
+        group = self._registry.find(id)
+        if leased is (group.mode == "read"):
+            raise Refused(f"the group {group.name} is in mode {group.mode}: it {'reads' if leased else 'takes leases'}")
+        return group
+
+    def _limit(self, max: int) -> int:  # noqa: A002
+        if max < 1:
+            raise Refused("max must be at least 1")
+        return min(max, self._rules.batch_events)
+
+    async def _committed(self, batch: Batch) -> bool:
+        """Submit the batch and wait for it. False: it was dropped, do it again."""
+        self._intake.submit(batch)
+        error = await batch.outcome()
+        if error is None or isinstance(error, Dropped | RowRefused):
+            return error is None
+        raise Unavailable(str(error)) from error
+
+    def _take(self, group: Group, limit: int, lease_s: float) -> list[Delivery]:
+        """Lease what is due again, then what is new."""
+        now_s = group.polled_s = self._clock.monotonic()
+        expired = group.take_expired(now_s)
+        if expired:
+            batch = self._intake.own()
+            for lost in expired:
+                reason = f"the consumer did not settle it within its lease of {lost.length_s:g} s"
+                self._settling.fail(batch, group, lost, reason, now_s)
+            self._intake.submit(batch)
+        taken = list[Delivery]()
+        for channel, position in group.take_due(now_s, limit):
+            again = self._log.read(channel, position - 1, position, 1)
+            if again:
+                taken.append(again[0])
+            else:
+                group.cursors[channel].handed.discard(position)
+        if len(taken) < limit:
+            positions = {channel: cursor.reach for channel, cursor in group.cursors.items()}
+            new = self._collect(positions, self._log.horizon, limit - len(taken))
+            for delivery in new:
+                group.cursors[delivery.channel].hand_out(delivery.position)
+            taken += new
+        leased = list[Delivery]()
+        for delivery in taken:
+            lease = group.lease(self._log.id, delivery.channel, delivery.position, now_s, lease_s)
+            leased.append(delivery.leased(lease.token, group.failures.get(delivery.position, 0) + 1))
+        return leased
+
+    def _collect(self, positions: Mapping[str, int], through: int, limit: int) -> list[Delivery]:
+        """Return the next events behind `positions` over all channels, in log order."""
+        log = self._log
+        parts = list[list[Delivery]]()
+        for channel, after in positions.items():
+            if log.last_of(channel) > after:
+                part = log.read(channel, after, through, limit)
+                if part:
+                    parts.append(part)
+        if len(parts) < 2:
+            return parts[0] if parts else []
+        merged = [delivery for part in parts for delivery in part]
+        merged.sort(key=_get_position)
+        return merged[:limit]
+
+    def _collect_for_feed(self, id: str, positions: Mapping[str, int], limit: int) -> list[Delivery]:  # noqa: A002
+        group = self._registry.get(id)
+        if group is None:
+            return []
+        after = {channel: max(positions.get(channel, 0), cursor.reach) for channel, cursor in group.cursors.items()}
+        return self._collect(after, self._log.last, limit)
+
+    async def _poll(self, id: str, collect: Callable[[], list[Delivery]], wait_s: float) -> list[Delivery]:  # noqa: A002
+        deadline_s = self._clock.monotonic() + min(wait_s, self._rules.wait_max_s)
+        while True:
+            found = collect()
+            if found or self._closed:
+                return found
+            now_s = self._clock.monotonic()
+            if now_s >= deadline_s:
+                return []
+            due_s = self._registry.find(id).next_due_s()
+            await self._sleep(id, (deadline_s if due_s is None else min(deadline_s, due_s)) - now_s)
+
+    async def _sleep(self, id: str, seconds: float) -> None:  # noqa: A002
+        """Return after a while, or when something has come for the group."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        pollers = self._pollers.setdefault(id, [])
+        pollers.append(future)
+        timer = self._clock.call_later(seconds, lambda: None if future.done() else future.set_result(None))
+        try:
+            await future
+        finally:
+            timer.cancel()
+            pollers.remove(future)
+
+    def _wake(self, id: str) -> None:  # noqa: A002
+        for future in self._pollers.get(id, ()):
+            if not future.done():
+                future.set_result(None)
+        feed = self._feeds.get(id)
+        if feed is not None:
+            feed.wake()
+
+    def _on_append(self, channel: str) -> None:
+        for id_, feed in self._feeds.items():
+            group = self._registry.get(id_)
+            if group is not None and channel in group.cursors:
+                feed.wake()
+
+    def _on_commit(self, batch: Batch) -> None:
+        if not batch.deliveries:
+            return
+        channels = {delivery.channel for delivery in batch.deliveries}
+        for id_, pollers in self._pollers.items():
+            if pollers:
+                group = self._registry.get(id_)
+                if group is not None and not channels.isdisjoint(group.cursors):
+                    self._wake(id_)
+
+    def _on_failure(self, batch: Batch) -> None:
+        now_s = self._clock.monotonic()
+        for group, undos in batch.undos.items():
+            group.restore(undos, now_s)
+            self._wake(group.id)
+        self._registry.reload_readers()
+        for feed in self._feeds.values():
+            feed.restart()
+
+    def _drop_idle(self) -> None:
+        """Drop broadcast groups that nobody polls any more: they would hold up the trimming for ever."""
+        before_s = self._clock.monotonic() - self._rules.broadcast_idle_s
+        for group in list(self._registry):
+            if group.mode == "broadcast" and group.polled_s < before_s:
+                batch = self._intake.own()
+                self._registry.delete_rows(batch.unit, group, None)
+                self._registry.remove(group, None)
+                self._intake.submit(batch)
+
+
+def _get_position(delivery: Delivery) -> int:
+    return delivery.position

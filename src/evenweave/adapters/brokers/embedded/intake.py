@@ -1,0 +1,175 @@
+"""Taking events in: dedupe, positions, and the units of work that make them durable."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from hashlib import blake2b
+
+from evenweave.adapters.brokers.embedded.batch import Batch
+from evenweave.adapters.brokers.embedded.log import Log
+from evenweave.adapters.sqlite import Database, DatabaseClosed, Unit, load_statements
+from evenweave.cloudevents import CloudEventError, Event, digest, encode
+from evenweave.ports.broker import Delivery, Refused, Unavailable
+from evenweave.ports.clock import Clock
+from evenweave.runtime.rules import Rules, check_name
+
+_SQL = load_statements("evenweave.adapters.brokers.embedded")
+_INSERT_EVENT = _SQL["insert_event"]
+_FIND_DUPLICATE = _SQL["find_duplicate"]
+_UPDATE_CURSOR = _SQL["update_cursor"]
+
+Prepared = tuple[str, Event, bytes, bytes, bytes]
+"""Channel, event, its JSON, its digest, its dedupe key."""
+
+
+class Intake:
+    """Appends events to the log and writes cursors, one unit of work for each iteration of the loop.
+
+    `appended(channel)` is called before the unit is submitted, so that a reader in this process is woken before the
+    writer: what it makes of the event then shares the commit. `committed(batch)` and `failed()` follow the commit.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        log: Log,
+        *,
+        tenant: str,
+        clock: Clock,
+        rules: Rules,
+        appended: Callable[[str], None],
+        committed: Callable[[Batch], None],
+        failed: Callable[[Batch], None],
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._tenant = tenant
+        self._clock = clock
+        self._rules = rules
+        self._appended = appended
+        self._committed = committed
+        self._failed = failed
+        self._own: Batch | None = None
+        self._foreign: Batch | None = None
+        self._numbers = 0
+        # Keys of events that are not committed yet: the overlay that every lookup consults before the store.
+        self._keys: dict[bytes, Batch] = {}
+
+    def prepare(self, channel: str, event: Event) -> Prepared:
+        """Encode an event and make its keys. Raises `Refused` where it cannot go into the log."""
+        if not self._log.knows(channel):
+            check_name("channel", channel)
+        try:
+            body = encode(event)
+        except CloudEventError as error:
+            raise Refused(f"an event for {channel} is refused: {error}") from None
+        limit = self._rules.limits.event_bytes
+        if len(body) > limit:
+            raise Refused(f"an event for {channel} has {len(body)} bytes, the limit is {limit}")
+        fingerprint = digest(channel, event)
+        return channel, event, body, fingerprint, make_key(fingerprint, event)
+
+    def find(self, key: bytes) -> Batch | bool:
+        """Return True where an event of this key is in the log, the batch where it is on its way, else False."""
+        batch = self._keys.get(key)
+        if batch is not None:
+            return batch
+        return self._database.reader.value(_FIND_DUPLICATE, (self._tenant, key)) is not None
+
+    def publish(self, events: Iterable[Prepared], *, alone: bool = False) -> Batch | None:
+        """Append events that are new, and return the batch to wait for; None where all are in the log already."""
+        batch: Batch | None = None
+        waited: Batch | None = None
+        for prepared in events:
+            found = self.find(prepared[4])
+            if isinstance(found, Batch):
+                # A repeated event whose first copy is on its way is as durable as that one. Commits are in order, so
+                # that the last of them stands for all.
+                if waited is None or found.number > waited.number:
+                    waited = found
+            elif not found:
+                if batch is None:
+                    batch = self._begin() if alone else self.own()
+                self.append(batch, prepared)
+        if batch is None:
+            return waited
+        self.submit(batch)
+        return batch
+
+    def append(self, batch: Batch, prepared: Prepared) -> None:
+        """Give an event its position and put its row into the batch."""
+        channel, event, body, fingerprint, key = prepared
+        log = self._log
+        position = log.last + 1
+        delivery = Delivery(channel, log.id, position, event=event, body=body, digest=fingerprint)
+        log.append(delivery)
+        batch.unit.add(_INSERT_EVENT, (position, self._tenant, channel, key, self._clock.now(), body))
+        batch.deliveries.append(delivery)
+        batch.keys.append(key)
+        self._keys[key] = batch
+        self._appended(channel)
+
+    def own(self) -> Batch:
+        """Return the batch of this iteration of the loop. It must be submitted in the same stretch of code."""
+        if self._own is None or not self._own.unit.open:
+            self._own = self._begin()
+        return self._own
+
+    def of(self, unit: Unit) -> Batch:
+        """Return the batch of somebody else's unit."""
+        if self._foreign is None or self._foreign.unit is not unit:
+            # What is published from here on comes behind: positions and commits have one order.
+            self._own = None
+            self._foreign = self._watch(unit)
+        return self._foreign
+
+    def submit(self, batch: Batch) -> None:
+        """Hand the batch to the database, once."""
+        if batch.unit.before_commit is not None:
+            return
+        batch.unit.before_commit = partial(self._write_cursors, batch)
+        try:
+            self._database.submit(batch.unit)
+        except DatabaseClosed as error:
+            self._roll_back(batch)
+            raise Unavailable("the broker has been closed") from error
+
+    def _begin(self) -> Batch:
+        return self._watch(Unit())
+
+    def _watch(self, unit: Unit) -> Batch:
+        self._numbers += 1
+        batch = Batch(unit, self._numbers)
+        unit.when_done(partial(self._settle, batch))
+        return batch
+
+    def _write_cursors(self, batch: Batch) -> None:
+        for cursor, group in batch.cursors.items():
+            row = (cursor.floor, cursor.reach, cursor.missing(), self._tenant, group.id, cursor.channel)
+            batch.unit.add(_UPDATE_CURSOR, row)
+
+    def _settle(self, batch: Batch, error: Exception | None) -> None:
+        if error is None:
+            for key in batch.keys:
+                del self._keys[key]
+            if batch.deliveries:
+                self._log.horizon = max(self._log.horizon, batch.deliveries[-1].position)
+            self._committed(batch)
+        else:
+            self._roll_back(batch)
+        batch.tell(error)
+
+    def _roll_back(self, batch: Batch) -> None:
+        for key in batch.keys:
+            self._keys.pop(key, None)
+        self._own = self._foreign = None
+        self._log.roll_back()
+        self._failed(batch)
+
+
+def make_key(fingerprint: bytes, event: Event, salt: str = "") -> bytes:
+    """Return the dedupe key: a hash of (channel, source, id, digest), the channel being part of the digest.
+
+    Two groups may dead-letter one event: their salt keeps both.
+    """
+    text = f"{event['source']}\0{event['id']}\0{salt}"
+    return blake2b(fingerprint + text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

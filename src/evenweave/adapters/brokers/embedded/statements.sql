@@ -1,0 +1,99 @@
+-- name: log_id
+select id from broker_logs where tenant = ?;
+
+-- name: insert_log
+insert into broker_logs (tenant, id) values (?, ?);
+
+-- name: last_position
+select coalesce(max(position), 0) from broker_events;
+
+-- name: last_position_of_channel
+select coalesce(max(position), 0) from broker_events where tenant = ? and channel = ?;
+
+-- name: insert_event
+insert into broker_events (position, tenant, channel, dedupe, appended_ms, event) values (?, ?, ?, ?, ?, ?);
+
+-- name: find_duplicate
+select 1 from broker_events where tenant = ? and dedupe = ?;
+
+-- name: events_of_channel
+select position, event from broker_events
+where tenant = ? and channel = ? and position > ? and position <= ?
+order by position limit ?;
+
+-- name: channel_of_position
+select channel from broker_events where position = ? and tenant = ?;
+
+-- name: channels
+with recursive found (channel) as (
+  select min(channel) from broker_events where tenant = ?1
+  union all
+  select (select min(channel) from broker_events where tenant = ?1 and channel > found.channel)
+  from found where found.channel is not null
+)
+select channel from found where channel is not null;
+
+-- name: dead_letters
+select position, appended_ms, event from broker_events
+where tenant = ? and channel >= 'dead-letter/' and channel < 'dead-letter0' and position > ?
+order by position limit ?;
+
+-- name: insert_group
+insert into broker_groups (tenant, id, name, mode, created_ms) values (?, ?, ?, ?, ?) on conflict do nothing;
+
+-- name: groups
+select id, name, mode from broker_groups where tenant = ?;
+
+-- name: group
+select name, mode from broker_groups where tenant = ? and id = ?;
+
+-- name: delete_group
+delete from broker_groups where tenant = ? and id = ?;
+
+-- name: insert_cursor
+insert into broker_cursors (tenant, group_id, channel, floor, reach, missing) values (?, ?, ?, ?4, ?4, x'')
+on conflict do nothing;
+
+-- name: cursors
+select group_id, channel, floor, reach, missing from broker_cursors where tenant = ?;
+
+-- name: cursor
+select floor, reach, missing from broker_cursors where tenant = ? and group_id = ? and channel = ?;
+
+-- name: update_cursor
+update broker_cursors set floor = ?, reach = ?, missing = ? where tenant = ? and group_id = ? and channel = ?;
+
+-- name: delete_cursor
+delete from broker_cursors where tenant = ? and group_id = ? and channel = ?;
+
+-- name: delete_cursors
+delete from broker_cursors where tenant = ? and group_id = ?;
+
+-- name: upsert_failure
+insert into broker_failures (tenant, group_id, position, channel, failures, reason) values (?, ?, ?, ?, ?, ?)
+on conflict (tenant, group_id, position) do update set failures = excluded.failures, reason = excluded.reason;
+
+-- name: delete_failure
+delete from broker_failures where tenant = ? and group_id = ? and position = ?;
+
+-- name: delete_failures_of_channel
+delete from broker_failures where tenant = ? and group_id = ? and channel = ?;
+
+-- name: delete_failures
+delete from broker_failures where tenant = ? and group_id = ?;
+
+-- name: failures
+select group_id, position, failures from broker_failures where tenant = ?;
+
+-- name: trimmable
+select position from (
+  select position, appended_ms from broker_events
+  where tenant = ?1 and channel = ?2
+    and position <= coalesce(
+      (select min(floor) from broker_cursors where tenant = ?1 and channel = ?2), 9223372036854775807)
+    and position < (select max(position) from broker_events)
+  order by position limit ?4
+) where appended_ms < ?3;
+
+-- name: delete_event
+delete from broker_events where position = ?;
