@@ -41,6 +41,7 @@ class JumpingClock:
         self._passed_s = 0.0
         self._order = count()
         self._timers: list[tuple[float, int, _JumpTimer]] = []
+        self._asked = asyncio.Event()
 
     def now(self) -> int:
         """Return milliseconds since 1970-01-01T00:00Z."""
@@ -54,7 +55,13 @@ class JumpingClock:
         """Call `callback` in the jump that reaches its time."""
         timer = _JumpTimer(callback)
         heapq.heappush(self._timers, (self._passed_s + max(0.0, delay_s), next(self._order), timer))
+        self._asked.set()
         return timer
+
+    async def asked(self) -> None:
+        """Return once `call_later` is called: somebody has begun to wait."""
+        self._asked.clear()
+        await self._asked.wait()
 
     def jump(self, seconds: float) -> None:
         """Move on, making the calls that fall due on the way, each at its time."""

@@ -1,0 +1,1 @@
+"""Faces over HTTP: they translate, and hold no rule of the business."""
