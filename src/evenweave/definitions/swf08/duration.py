@@ -17,6 +17,7 @@ _DURATION: Final = re.compile(
     r"(?:T(?!\Z)(?:(?P<hours>\d+(?:[.,]\d+)?)H)?(?:(?P<minutes>\d+(?:[.,]\d+)?)M)?(?:(?P<seconds>\d+(?:[.,]\d+)?)S)?)?",
     re.ASCII,
 )
+_MISPLACED: Final = re.compile(r"PT\d{1,5}[DW]", re.ASCII)
 _MILLISECONDS: Final = {
     "weeks": 604_800_000,
     "days": 86_400_000,
@@ -100,6 +101,19 @@ def parse_duration(text: str, ref: str) -> Duration | None:
     if months.denominator != 1 or months > _LONGEST_MONTHS or milliseconds > _LONGEST_MS:
         return None
     return Duration(ref=ref, text=text, months=int(months), milliseconds=-int(-milliseconds // 1))
+
+
+def mend_duration(text: str, ref: str) -> Duration | None:
+    """Read a single number of days or weeks behind a `T`, such as `PT30D`, which ISO 8601 does not know.
+
+    Args:
+        text: the duration as written.
+        ref: where it stands.
+
+    Returns:
+        The duration that was meant, or None.
+    """
+    return parse_duration(f"P{text[2:]}", ref) if _MISPLACED.fullmatch(text) else None
 
 
 def parse_instant(text: str, ref: str) -> Instant | None:

@@ -169,7 +169,7 @@ def _closing(text: str, position: int) -> int:
     while position < len(text):
         character = text[position]
         if character == '"':
-            position = _string_end(text, position + 1, '"')
+            position = _string_end(text, position + 1)
         elif character == "'":
             # Not jq, but people write it (it is read as a double quote, with a warning); a lone one is left alone.
             end = text.find("'", position + 1)
@@ -182,8 +182,8 @@ def _closing(text: str, position: int) -> int:
     return -1
 
 
-def _string_end(text: str, position: int, quote: str) -> int:
-    """Find the place behind the string that begins at a position; interpolations may hold strings again."""
+def _string_end(text: str, position: int) -> int:
+    """Find the place behind a string from behind its double quote; interpolations may hold strings again."""
     # A stack instead of recursion: a hostile text must not reach the interpreter's limit. 0 is a string, n > 0 an
     # interpolation with n parentheses open.
     stack = [0]
@@ -195,9 +195,9 @@ def _string_end(text: str, position: int, quote: str) -> int:
                 position += 1
             elif character == "\\":
                 position += 1
-            elif character == quote:
+            elif character == '"':
                 stack.pop()
-        elif character == quote:
+        elif character == '"':
             stack.append(0)
         else:
             stack[-1] += (character == "(") - (character == ")")

@@ -152,7 +152,8 @@ class NodeShape(Shape):
                 # The end of a compensation state is ignored ("Defining Compensation"): it needs none, and may have any.
                 continue
             if len(present) > 1 and self.cls.several:
-                reader.report(self.cls.several, ref, f"the official schema refuses {' and '.join(present)} together")
+                names = " and ".join(present)
+                reader.report(self.cls.several, ref, f"the official schema refuses {names} together", key=True)
             elif len(present) > 1:
                 names = " and ".join(present)
                 reader.report("SW005", f"{ref}/{present[-1]}", f"{names} exclude each other", "leave one out", key=True)
@@ -176,7 +177,13 @@ class NodeShape(Shape):
                     continue
                 values[field.name] = field.shape.blank(f"{ref}/{field.key}") if field.required else _default(field)
                 if field.required or field.key in needed:
-                    reader.report("SW002", ref, f'the property "{field.key}" is missing', field.note.doc, key=True)
+                    reader.report(
+                        "SW002",
+                        ref,
+                        f'the property "{field.key}" is missing',
+                        f"add it: {field.note.doc.rstrip('.')}",
+                        key=True,
+                    )
                 elif field.note.missing and not field_ref:
                     _report_missing(reader, field, ref)
         self.cls.complete(values, value)

@@ -116,12 +116,14 @@ class Reader:
         """Report `${ }` that is not closed, or text around it where an expression is due."""
         last = found[-1]
         if last.closed:
-            message, hint = "text around ${ } where one expression is due", "put the whole of it into one ${ }"
-            where = last
+            self.report(
+                "SW308", ref, "text around ${ } where one expression is due", "put the whole of it into one ${ }"
+            )
         else:
-            message, hint = "${ is not closed", 'add "}"; braces and quotes in the expression must be closed too'
-            where = last
-        self.findings.append(Finding("SW308", ref, message, hint, False, where.start, max(1, len(text[where.start :]))))
+            hint = 'add "}"; braces and quotes in the expression must be closed too'
+            self.findings.append(
+                Finding("SW308", ref, "${ is not closed", hint, False, last.start, last.end - last.start)
+            )
 
     def _program(self, program: str, ref: str, offset: int) -> Expression:
         """Check a program, mending its quotes where that helps."""
@@ -137,21 +139,14 @@ class Reader:
         error = self._compile(program)
         if error is None:
             return program
-        mended = program.replace('"', '\\"').replace("'", '"') if "'" in program else program
-        if mended != program and self._compile(mended) is None:
-            at = program.index("'")
-            end = program.find("'", at + 1)
-            self.findings.append(
-                Finding(
-                    "SW302",
-                    ref,
-                    "single quotes are no jq; read as double quotes",
-                    f"write {mended[at : end + 1] if end > 0 else mended}",
-                    False,
-                    offset + at,
-                    max(1, end + 1 - at),
-                )
-            )
+        mended = jq.read_quotes(program, variables=self._variables)
+        if mended is not None:
+            at = next(index for index, pair in enumerate(zip(program, mended, strict=False)) if pair[0] != pair[1])
+            end = program.index("'", at + 1) + 1
+            single = program.count("'") == 2
+            hint = f"write {mended[at : end + len(mended) - len(program)] if single else mended}"
+            message = "single quotes are no jq; read as double quotes"
+            self.findings.append(Finding("SW302", ref, message, hint, False, offset + at, end - at))
             return mended
         self.findings.append(
             Finding("SW301", ref, f"the expression does not compile: {error.message}", "", False, offset + error.offset)

@@ -113,6 +113,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
             Rule("SW307", "error", "unsupported expression language", _EXPRESSIONS),
             Rule("SW308", "error", "${ } within other text, or not closed", _EXPRESSIONS),
             Rule("SW309", "error", "not a whole number", _STRUCTURE),
+            Rule("SW310", "warning", "days behind the T of a duration", "ISO 8601-1:2019, 5.5.2"),
         )
     }
 )

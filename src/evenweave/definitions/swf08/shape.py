@@ -1,7 +1,7 @@
 """Shapes of values: each reads one kind of value, reports what is wrong with it, and gives its JSON Schema.
 
 A shape never raises and never stops at a mistake. What could not be read is `INVALID`; the struct around it goes on
-with a blank, so that the checks of meaning still see the rest of the document. `grammar` builds the shapes from the model.
+with a blank, so that the checks of meaning still see the rest of the document. `grammar` makes the shapes.
 """
 
 import math
@@ -18,6 +18,7 @@ from evenweave.definitions.swf08.duration import (
     Duration,
     Instant,
     Interval,
+    mend_duration,
     parse_duration,
     parse_instant,
     parse_interval,
@@ -140,7 +141,12 @@ class DurationShape(StringShape):
         if duration is not None:
             return duration
         hint = "ISO 8601, such as PT30S, PT15M, PT1H or P1DT12H"
-        if (guess := parse_duration(f"P{text}".upper(), ref) or parse_duration(f"PT{text}".upper(), ref)) is not None:
+        if (meant := mend_duration(text, ref)) is not None:
+            # The specification's own examples write PT30D and PT2W.
+            reader.report("SW310", ref, f'"{text}" has days or weeks behind the T', f"write {meant.text}")
+            return meant
+        guesses = (parse_duration(prefix + text.strip().upper(), ref) for prefix in ("PT", "P", ""))
+        if (guess := next(filter(None, guesses), None)) is not None:
             hint = f'did you mean "{guess.text}"?'
         reader.report("SW303", ref, f'"{text}" is no ISO 8601 duration', hint)
         return INVALID
@@ -317,7 +323,9 @@ class ValueShape(Shape):
     def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
         """Return the schema of the types."""
         del definitions
-        kinds = list(self.note.kinds) + (["string"] if self.note.lenient else [])
+        if self.note.lenient:
+            return {"anyOf": [{"type": list(self.note.kinds)}, {"type": "string", "pattern": r"\$\{"}]}
+        kinds = list(self.note.kinds)
         bounds = {"minLength": self.note.min_length} if self.note.min_length else {}
         return {"type": kinds[0] if len(kinds) == 1 else kinds, **bounds} if kinds else {}
 

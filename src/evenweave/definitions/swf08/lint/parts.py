@@ -80,7 +80,7 @@ def check_credentials(scope: Scope) -> Iterator[Finding]:
         scheme = _SCHEMES.get(type(auth.properties), auth.scheme)
         if scheme != auth.scheme:
             message = f"the properties are those of the scheme {scheme}, not {auth.scheme}"
-            yield Finding("SW113", f"{auth.ref}/properties", message, f'write "scheme: {scheme}"')
+            yield Finding("SW113", f"{auth.ref}/properties", message, f'write "scheme: {scheme}"', key=True)
 
 
 def check_retries(scope: Scope) -> Iterator[Finding]:
@@ -102,7 +102,9 @@ def check_sleeps(scope: Scope) -> Iterator[Finding]:
     for action in scope.all(Action):
         if action.sleep is not None and action.event_ref is not None:
             hint = "use a sleep state"
-            yield Finding("SW210", f"{action.ref}/sleep", "sleep does not apply to an action with an eventRef", hint)
+            yield Finding(
+                "SW210", f"{action.ref}/sleep", "sleep does not apply to an action with an eventRef", hint, True
+            )
 
 
 def check_branches(scope: Scope) -> Iterator[Finding]:
