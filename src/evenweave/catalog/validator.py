@@ -75,7 +75,6 @@ def compile_schema(schema: Any) -> jsonschema_rs.Draft7Validator:
         schema,
         validate_formats=False,
         retriever=_deny,
-        offline=True,
         pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS),
     )
 

@@ -104,19 +104,23 @@ class _Builder:
         if len(self.problems) >= MAX_PROBLEMS:
             raise TooManyProblems
 
-    def scalar(self, event: ScalarEvent) -> None:
-        text = event.value
+    def place(self, event: ScalarEvent | CollectionStartEvent, style: str = "") -> Place:
+        """Return where the content of a node begins: behind its anchor and its tag."""
         start, end = _stretch(event)
         if event.anchor or event.tag:
-            found = _PROPERTIES.match(self.text, start, end)
+            found = _PROPERTIES.match(self.text, start)
             start = found.end() if found else start
-        place = Place(start, end, event.style or "")
+        return Place(start, max(start, end), style)
+
+    def scalar(self, event: ScalarEvent) -> None:
+        text = event.value
+        place = self.place(event, event.style or "")
         if self.stack:
             frame = self.stack[-1]
             if frame.key is None and frame.value.__class__ is dict:
                 self.key(frame, event, place)
                 return
-        if event.implicit[0]:
+        if event.implicit[0] and event.tag is None:
             value = self.plain(text, place) if not text or text[0] in _MAYBE_NOT_TEXT else text
         elif event.tag:
             value = self.tagged(event.tag, text, place)
@@ -202,7 +206,7 @@ class _Builder:
         self.note("FI107", stretch, f'the key "{name}" is here a second time', f"the first is in line {first}")
 
     def begin(self, event: CollectionStartEvent, value: dict[str, Any] | list[Any]) -> None:
-        place = Place(*_stretch(event))
+        place = self.place(event)
         if len(self.stack) >= MAX_DEPTH:
             self.problems.append(too_deep(place.start))
             raise _Stop

@@ -31,6 +31,7 @@ __all__ = ["Conformance"]
 # RFC 3986 as far as a mistake shows: a scheme, then no white space and none of the signs that are always escaped.
 _URI: Final = pattern(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"{}|\\^`]+')
 _EMAIL: Final = pattern(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)*")
+_TAG: Final = Object("tag")
 _LOCATION: Final = pattern(LOCATION)
 # 2.6.0, Components Object; Server Object; Parameters Object.
 _KEYS: Final = {
@@ -71,6 +72,8 @@ class Conformance:
                 if self._is(list, location):
                     for _, item in location.children():
                         self._check(kind.item, item, location)
+                    if kind.item == _TAG:
+                        self._tags(location)
             case Mapped():
                 self._mapped(kind, location)
             case Object():
@@ -89,6 +92,19 @@ class Conformance:
                 self._bindings(location)
             case "security":
                 self._security(location)
+
+    def _tags(self, location: Location) -> None:
+        """2.6.0, Tags Object: each tag's name is unique in its list."""
+        first: dict[str, Location] = {}
+        for _, tag in location.children():
+            name = tag.child("name")
+            if name is None or not isinstance(name.value, str):
+                continue
+            before = first.setdefault(name.value, name)
+            if before is not name:
+                line = before.document.span(before.pointer).start_line
+                message = f'the tag "{name.value}" is here a second time'
+                self._findings.note("AA404", name, message, hint=f"the first is in line {line}")
 
     def _is(self, kind: type, location: Location) -> bool:
         value = location.value

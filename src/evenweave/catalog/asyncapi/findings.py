@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from evenweave.source import Diagnostic, has_errors, ordered
+from evenweave.source import Diagnostic, ordered
 
 if TYPE_CHECKING:
     from evenweave.catalog.asyncapi.references import Broken, Location
@@ -21,9 +21,11 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[Diagnostic, None] = {}
+        self._failed = False
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Take ``diagnostic`` unless it is there already, or there are more than anybody reads."""
+        self._failed = self._failed or diagnostic.severity == "error"
         if len(self._found) < MAX_FINDINGS:
             self._found.setdefault(diagnostic)
 
@@ -47,7 +49,7 @@ class Findings:
 
     def failed(self) -> bool:
         """Say whether one of the findings is an error."""
-        return has_errors(self._found)
+        return self._failed
 
     def all(self) -> tuple[Diagnostic, ...]:
         """Return the findings in the order of their places."""

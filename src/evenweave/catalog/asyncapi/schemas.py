@@ -34,6 +34,9 @@ _DROPPED: Final = frozenset({"$id", "$schema", "definitions", "$defs"})
 
 _TYPES: Final = ("array", "boolean", "integer", "null", "number", "object", "string")
 _META: Final = {"$ref": "http://json-schema.org/draft-07/schema#"}
+# Schemas that each refer to the next make a whole of every message as large as all of them: what is put together for a
+# document is bounded.
+_MOST_NODES: Final = 150_000
 _UNFIT: Final = pattern(r"[^A-Za-z0-9_.-]+")
 
 
@@ -45,6 +48,8 @@ class Schemas:
         self._findings = findings
         self._checked: set[tuple[str, str]] = set()
         self._meta: jsonschema_rs.Draft7Validator | None = None
+        self._alone: dict[tuple[str, str], Any] = {}
+        self._nodes = 0
 
     def check(self, location: Location) -> None:
         """Note what keeps the value at ``location``, and what it refers to, from being JSON Schema."""
@@ -73,11 +78,18 @@ class Schemas:
         """Return the schema at ``location`` so that it stands alone: what it refers to becomes its ``definitions``.
 
         Two documents that say the same give the same schema, wherever their parts stand. References *must* lead
-        somewhere (:meth:`check`).
+        somewhere (:meth:`check`). What is returned is shared and *must not* be changed.
         """
+        if self._nodes > _MOST_NODES:
+            return None
         root = self._references.follow(location)
         if isinstance(root, Broken) or not isinstance(root.value, dict):
             return None if isinstance(root, Broken) else root.value
+        if root.key not in self._alone:
+            self._alone[root.key] = self._together(root)
+        return self._alone[root.key]
+
+    def _together(self, root: Location) -> Any:
         names: dict[tuple[str, str], str] = {root.key: "#"}
         taken: set[str] = set()
         todo: list[tuple[str, Location]] = []
@@ -98,14 +110,19 @@ class Schemas:
         schema = self._rewrite(root, None, name)
         definitions: dict[str, Any] = {}
         while todo:
-            entry, target = todo.pop(0)
+            entry, target = todo.pop()
             definitions[entry] = self._rewrite(target, None, name)
+            if self._nodes > _MOST_NODES:
+                message = "with all that they refer to, the schemas of this document are too large"
+                self._findings.note("AA505", root, message, hint="let messages refer to fewer schemas each")
+                return None
         return {**schema, "definitions": definitions} if definitions else schema
 
     def _rewrite(self, schema: Location, home: str | None, name: Any) -> Any:
         value = schema.value
         if not isinstance(value, dict):
             return value
+        self._nodes += 1
         home = schema.pointer if "$id" in value else home
         if isinstance(value.get("$ref"), str):
             target = self._references.resolve(schema, home)
@@ -125,15 +142,17 @@ class Schemas:
                 rewritten[str(keyword)] = child.value
         return rewritten
 
-    def compiles(self, location: Location) -> bool:
-        """Note where the whole schema cannot be compiled, which only shows when all its parts are together."""
+    def compiled(self, location: Location) -> jsonschema_rs.Draft7Validator | None:
+        """Compile the schema at ``location``, or note why it cannot be: some faults show only once it is whole."""
+        schema = self.alone(location)
+        if schema is None or self._findings.failed():
+            return None
         try:
-            compile_schema(self.alone(location))
+            return compile_schema(schema)
         except ValueError as error:
             message = f"this schema cannot be used: {str(error).splitlines()[0]}"
             self._findings.note("AA501", location, message)
-            return False
-        return True
+            return None
 
     def _invalid(self, schema: Location, error: jsonschema_rs.ValidationError) -> None:
         path = error.instance_path

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.catalog.asyncapi.outline import Found, channels, layers, messages, operations, schema_format
 from evenweave.catalog.asyncapi.references import Location, References
-from evenweave.catalog.validator import compile_schema
 from evenweave.source import closest
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def check(references: References, findings: Findings, schemas: Schemas) -> None:
     _servers(references, findings)
     _requirements(found, references, findings)
     for message in every:
-        _examples(message, references, findings, schemas)
+        _schemas(message, references, findings, schemas)
 
 
 def _twice(found: Iterable[tuple[Location, Location]], findings: Findings, code: str, name: str) -> None:
@@ -174,16 +173,18 @@ def _requirement(name: str, scopes: Location, kinds: dict[str, Any], findings: F
         findings.note("AA406", scopes, message, hint="leave the list empty: []")
 
 
-def _examples(message: Location, references: References, findings: Findings, schemas: Schemas) -> None:
+def _schemas(message: Location, references: References, findings: Findings, schemas: Schemas) -> None:
+    """Note schemas that cannot be compiled, and examples that do not fit."""
     over = layers(message, references)
+    for headers in over.every("headers"):
+        schemas.compiled(headers)
     payload, examples = message.child("payload"), over.get("examples")
-    if payload is None or examples is None or schema_format(over):
+    if payload is None or schema_format(over):
         return
-    try:
-        validator = compile_schema(schemas.alone(payload))
-    except ValueError:
-        return  # noted where the schema is
-    for _, example in examples.children():
+    validator = schemas.compiled(payload)
+    if validator is None:
+        return
+    for _, example in examples.children() if examples else ():
         data = example.child("payload")
         error = next(iter(validator.iter_errors(data.value)), None) if data else None
         if data is not None and error is not None:
