@@ -1,0 +1,405 @@
+"""Functions of arrays, and those that arrays share with strings and objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final
+
+from evenweave.jq.builtins.function import Function
+from evenweave.jq.errors import JqError
+from evenweave.jq.limits import out_of_fuel, too_deep
+from evenweave.jq.paths import find_all
+from evenweave.jq.text import MAX_DEPTH, describe, kind_of
+from evenweave.jq.values import NUMBERS, add, compare, double, equal, negate, order_key, sort_pairs, sort_values
+
+if TYPE_CHECKING:
+    from evenweave.jq.limits import Budget
+
+
+def _length(value: Any) -> Any:
+    kind = type(value)
+    if kind is str or kind is list or kind is dict:
+        return len(value)
+    if value is None:
+        return 0
+    if kind in NUMBERS:
+        return negate(value) if value < 0 else value
+    raise JqError(f"{describe(value)} has no length")
+
+
+def array_of(value: Any, verb: str) -> list[Any]:
+    """The value, if it is an array.
+
+    Raises:
+        JqError: it is none, with jq's message that it cannot be treated so.
+    """
+    if type(value) is not list:
+        raise JqError(f"{describe(value)} cannot be {verb}, as it is not an array")
+    return value
+
+
+def add_all(budget: Budget, values: Any) -> Any:
+    """The sum of values, ``null`` for none. Strings and arrays are joined in one go."""
+    total: Any = None
+    items = iter(values)
+    for value in items:
+        budget.left -= 1
+        if total is None:
+            total = value
+            continue
+        kind = type(total)
+        if kind is str and type(value) is str:
+            total = _join_run(budget, total, value, items)
+        elif kind is list and type(value) is list:
+            total = _extend_run(budget, total, value, items)
+        elif kind is dict and type(value) is dict:
+            total = _update_run(budget, total, value, items)
+        else:
+            total = add(total, value)
+    return total
+
+
+def _join_run(budget: Budget, total: str, value: str, items: Iterator[Any]) -> Any:
+    parts = [total, value]
+    length = len(total) + len(value)
+    for item in items:
+        if item is None:
+            continue
+        if type(item) is not str:
+            return add("".join(parts), item)
+        parts.append(item)
+        length += len(item)
+        budget.charge(1)
+        if length > budget.limits.string:
+            break
+    budget.check_string(length)
+    return "".join(parts)
+
+
+def _extend_run(budget: Budget, total: list[Any], value: list[Any], items: Iterator[Any]) -> Any:
+    result = [*total, *value]
+    for item in items:
+        if item is None:
+            continue
+        if type(item) is not list:
+            return add(result, item)
+        result.extend(item)
+        budget.check_array(len(item))
+        budget.charge(1)
+        if len(result) > budget.limits.array:
+            break
+    budget.check_array(len(result))
+    return result
+
+
+def _update_run(budget: Budget, total: dict[str, Any], value: dict[str, Any], items: Iterator[Any]) -> Any:
+    result = {**total, **value}
+    for item in items:
+        if item is None:
+            continue
+        if type(item) is not dict:
+            return add(result, item)
+        result.update(item)
+        budget.charge(1 + (len(item) >> 3))
+    return result
+
+
+def _add(budget: Budget, value: Any) -> Any:
+    if type(value) is dict:
+        return add_all(budget, value.values())
+    if type(value) is list:
+        return add_all(budget, value)
+    raise JqError(f"Cannot iterate over {describe(value)}")
+
+
+def _sort(value: Any) -> list[Any]:
+    return sort_values(array_of(value, "sorted"))
+
+
+def _keyed(value: Any, keys: Any, verb: str) -> list[tuple[Any, Any]]:
+    return sort_pairs(keys, array_of(value, verb))
+
+
+def _sort_by(value: Any, keys: Any) -> list[Any]:
+    return [element for _, element in _keyed(value, keys, "sorted")]
+
+
+def _group_by(value: Any, keys: Any) -> list[list[Any]]:
+    groups: list[list[Any]] = []
+    previous: Any = None
+    for key, element in _keyed(value, keys, "grouped"):
+        if groups and compare(key, previous) == 0:
+            groups[-1].append(element)
+        else:
+            groups.append([element])
+        previous = key
+    return groups
+
+
+def _unique(value: Any) -> list[Any]:
+    result: list[Any] = []
+    for element in sort_values(array_of(value, "sorted")):
+        if not result or compare(result[-1], element) != 0:
+            result.append(element)
+    return result
+
+
+def _min_by(value: Any, keys: Any) -> Any:
+    # The first of several smallest ones counts.
+    return _extreme(value, keys, lambda new, best: new < best)
+
+
+def _max_by(value: Any, keys: Any) -> Any:
+    # The last of several largest ones counts.
+    return _extreme(value, keys, lambda new, best: not new < best)
+
+
+def _extreme(value: Any, keys: Any, better: Any) -> Any:
+    elements = array_of(value, "iterated over")
+    best: Any = None
+    best_key: Any = None
+    for key, element in zip(keys, elements, strict=True):
+        wrapped = order_key(key)
+        if best_key is None or better(wrapped, best_key):
+            best, best_key = element, wrapped
+    return best
+
+
+def _min(value: Any) -> Any:
+    return _min_by(value, array_of(value, "iterated over"))
+
+
+def _max(value: Any) -> Any:
+    return _max_by(value, array_of(value, "iterated over"))
+
+
+def _reverse(value: Any) -> Any:
+    if type(value) is str or type(value) is list:
+        return value[::-1]
+    if value is None:
+        return []
+    raise (
+        JqError(f"Cannot reverse {describe(value)}")
+        if type(value) is dict
+        else JqError(f"{describe(value)} cannot be reversed, as it is not an array")
+    )
+
+
+def _flatten(budget: Budget, value: Any, depth: Any = 1e9) -> list[Any]:
+    if type(depth) in NUMBERS and depth < 0:
+        raise JqError("flatten depth must not be negative")
+    if type(value) is dict:
+        value = list(value.values())
+    if type(value) is not list:
+        raise JqError(f"Cannot iterate over {describe(value)}")
+    result: list[Any] = []
+    stack: list[tuple[Iterator[Any], Any]] = [(iter(value), double(depth))]
+    while stack:
+        items, left = stack[-1]
+        for item in items:
+            budget.left -= 1
+            if budget.left < 0:
+                raise out_of_fuel()
+            if type(item) is list and left > 0:
+                stack.append((iter(item), left - 1))
+                break
+            result.append(item)
+        else:
+            stack.pop()
+    return result
+
+
+def _transpose(value: Any) -> list[list[Any]]:
+    return [list(row) for row in zip_longest(*value)]
+
+
+def _contains(value: Any, part: Any) -> bool:
+    stack: list[tuple[Any, Any, int]] = [(value, part, 0)]
+    while stack:
+        whole, piece, depth = stack.pop()
+        if not _contains_one(whole, piece, depth, stack):
+            return False
+    return True
+
+
+def _contains_one(whole: Any, piece: Any, depth: int, stack: list[tuple[Any, Any, int]]) -> bool:
+    """Whether one level holds; what has to hold below is put on the stack."""
+    kind = type(whole)
+    if kind is not type(piece) and kind_of(whole) != kind_of(piece):
+        raise JqError(f"{describe(whole)} and {describe(piece)} cannot have their containment checked")
+    if depth > MAX_DEPTH:
+        raise too_deep("Containment check")
+    if kind is dict:
+        for key, element in piece.items():
+            if key not in whole or kind_of(whole[key]) != kind_of(element):
+                return False
+            stack.append((whole[key], element, depth + 1))
+        return True
+    if kind is list:
+        if len(whole) == 1 and len(piece) == 1:
+            # The common deep case, without recursion.
+            if kind_of(whole[0]) != kind_of(piece[0]):
+                return False
+            stack.append((whole[0], piece[0], depth + 1))
+            return True
+        return all(
+            any(kind_of(element) == kind_of(one) and _contains(element, one) for element in whole) for one in piece
+        )
+    if kind is str:
+        return piece in whole
+    return equal(whole, piece)
+
+
+def _indices(value: Any, part: Any) -> Any:
+    if value is None:
+        return None
+    if type(value) is str and type(part) is str:
+        return string_indices(value, part)
+    if type(value) is list and type(part) is list:
+        return find_all(value, part)
+    if type(value) is list:
+        return [at for at, element in enumerate(value) if equal(element, part)]
+    from evenweave.jq.paths import get  # noqa: PLC0415 - for its error
+
+    return get(value, part)
+
+
+def string_indices(value: Any, part: Any) -> list[int] | None:
+    """Every index, in code points, at which a string holds another; overlapping ones too."""
+    if type(value) is not str:
+        raise JqError(f"{describe(value)} cannot be searched, as it is not a string")
+    if type(part) is not str:
+        raise JqError(f"{describe(part)} is not a string")
+    if not part:
+        return None
+    found: list[int] = []
+    at = value.find(part)
+    while at >= 0:
+        found.append(at)
+        at = value.find(part, at + 1)
+    return found
+
+
+def _index(value: Any, part: Any) -> Any:
+    found = _indices(value, part)
+    return found[0] if found else None
+
+
+def _rindex(value: Any, part: Any) -> Any:
+    found = _indices(value, part)
+    return found[-1] if found else None
+
+
+def _bsearch(value: Any, target: Any) -> int:
+    if type(value) is not list:
+        raise JqError(f"{describe(value)} cannot be searched from")
+    low, high = 0, len(value)
+    while low < high:
+        middle = (low + high) // 2
+        order = compare(value[middle], target)
+        if order == 0:
+            return middle
+        if order < 0:
+            low = middle + 1
+        else:
+            high = middle
+    return -1 - low
+
+
+def _tojoin(element: Any) -> str:
+    if element is None:
+        return ""
+    if type(element) is str:
+        return element
+    if type(element) is bool or type(element) in NUMBERS:
+        from evenweave.jq.text import write_json  # noqa: PLC0415
+
+        return write_json(element)
+    raise TypeError
+
+
+def _join(budget: Budget, value: Any, separator: Any) -> Any:
+    if type(value) is dict:
+        value = list(value.values())
+    if type(value) is not list:
+        raise JqError(f"Cannot iterate over {describe(value)}")
+    if not value:
+        return ""
+    parts: list[str] = []
+    length = 0
+    for place, element in enumerate(value):
+        if type(separator) is not str and not (separator is None and place == 0):
+            # Where the separator is no string, jq fails on adding it, or skips it if it is null.
+            if separator is not None:
+                raise (
+                    JqError(f"{describe(separator) if place == 0 else ''}")
+                    if False
+                    else _join_error("".join(parts) if place else None, separator, element)
+                )
+        try:
+            text = _tojoin(element)
+        except TypeError:
+            before = ("" if separator is None else separator).join(parts) + (separator or "" if parts else "")
+            raise JqError(f"{describe(before)} and {describe(element)} cannot be added") from None
+        parts.append(text)
+        length += len(text) + len(separator or "")
+        if length > budget.limits.string:
+            break
+    budget.check_string(length)
+    return ("" if separator is None else separator).join(parts)
+
+
+def _join_error(before: str | None, separator: Any, element: Any) -> JqError:
+    if before is None:
+        before = ""
+        return JqError(f"{describe(separator)} and {describe(_tojoin(element))} cannot be added")
+    return JqError(f"{describe(before)} and {describe(separator)} cannot be added")
+
+
+def _implode(value: Any) -> str:
+    if type(value) is not list:
+        raise JqError("implode input must be an array")
+    return "".join([_character(code) for code in value])
+
+
+def _character(code: Any) -> str:
+    if type(code) not in NUMBERS or code != code:  # noqa: PLR0124 - NaN
+        raise JqError(f"{describe(code)} can't be imploded, unicode codepoint needs to be numeric")
+    number = int(max(min(double(code), 1e9), -1.0))
+    if not 0 <= number <= 0x10FFFF or 0xD800 <= number < 0xE000:
+        return "\ufffd"
+    return chr(number)
+
+
+def _toarray(value: Any) -> list[Any]:
+    return value if type(value) is list else [value]
+
+
+FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
+    ("length", 0): Function(_length),
+    ("not", 0): Function(lambda value: value is None or value is False),
+    ("type", 0): Function(kind_of),
+    ("add", 0): Function(_add, budget=True),
+    ("sort", 0): Function(_sort),
+    ("_sort_by", 1): Function(_sort_by),
+    ("_group_by", 1): Function(_group_by),
+    ("_min_by", 1): Function(_min_by),
+    ("_max_by", 1): Function(_max_by),
+    ("unique", 0): Function(_unique),
+    ("min", 0): Function(_min),
+    ("max", 0): Function(_max),
+    ("reverse", 0): Function(_reverse),
+    ("flatten", 0): Function(_flatten, budget=True),
+    ("flatten", 1): Function(_flatten, budget=True),
+    ("transpose", 0): Function(_transpose),
+    ("contains", 1): Function(_contains),
+    ("indices", 1): Function(_indices),
+    ("index", 1): Function(_index),
+    ("rindex", 1): Function(_rindex),
+    ("_strindices", 1): Function(string_indices),
+    ("bsearch", 1): Function(_bsearch),
+    ("join", 1): Function(_join, budget=True),
+    ("implode", 0): Function(_implode),
+    ("toarray", 0): Function(_toarray),
+}

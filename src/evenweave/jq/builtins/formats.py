@@ -1,0 +1,126 @@
+"""The formats ``@text``, ``@json``, ``@csv``, ``@tsv``, ``@html``, ``@uri``, ``@sh``, ``@base64`` and their inverses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from evenweave.jq.errors import JqError
+from evenweave.jq.text import describe, write_json
+from evenweave.jq.values import NUMBERS
+
+_HTML: Final = {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;", ord("'"): "&#39;", ord('"'): "&quot;"}
+_TSV: Final = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r", ord("\\"): "\\\\"}
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+_BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BASE64_VALUES: Final = {ord(letter): place for place, letter in enumerate(_BASE64)}
+_PERCENT: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+def text(value: Any) -> str:
+    """``@text``"""
+    return value if type(value) is str else write_json(value)
+
+
+def _row(value: Any, name: str) -> list[Any]:
+    if type(value) is not list:
+        raise JqError(f"{describe(value)} cannot be {name}-formatted, only an array can be")
+    return value
+
+
+def _cell(element: Any, quote: Callable[[str], str], name: str) -> str:
+    kind = type(element)
+    if kind is str:
+        return quote(element)
+    if element is None:
+        return ""
+    if kind is bool:
+        return "true" if element else "false"
+    if kind in NUMBERS:
+        return "" if element != element else write_json(element)  # noqa: PLR0124 - NaN is an empty cell
+    raise JqError(f"{describe(element)} is not valid in a csv row") if name else JqError("")
+
+
+def _csv(value: Any) -> str:
+    return ",".join(
+        [_cell(element, lambda cell: '"' + cell.replace('"', '""') + '"', "csv") for element in _row(value, "csv")]
+    )
+
+
+def _tsv(value: Any) -> str:
+    return "\t".join([_cell(element, lambda cell: cell.translate(_TSV), "tsv") for element in _row(value, "tsv")])
+
+
+def _html(value: Any) -> str:
+    return text(value).translate(_HTML)
+
+
+def _uri(value: Any) -> str:
+    return "".join(
+        [chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in text(value).encode("utf-8", "replace")]
+    )
+
+
+def _urid(value: Any) -> str:
+    data = text(value).encode("utf-8", "replace")
+    decoded = _PERCENT.sub(lambda match: bytes((int(match[1], 16),)), data)
+    if b"%" in _PERCENT.sub(b"", data):
+        raise JqError(f"{describe(text(value))} is not a valid uri encoding")
+    return decoded.decode("utf-8", "replace")
+
+
+def _sh(value: Any) -> str:
+    return " ".join([_sh_word(element) for element in (value if type(value) is list else [value])])
+
+
+def _sh_word(element: Any) -> str:
+    if type(element) is str:
+        return "'" + element.replace("'", "'\\''") + "'"
+    if type(element) is list or type(element) is dict:
+        raise JqError(f"{describe(element)} can not be escaped for shell")
+    return write_json(element)
+
+
+def _base64(value: Any) -> str:
+    from base64 import b64encode  # noqa: PLC0415 - rarely used
+
+    return b64encode(text(value).encode("utf-8", "replace")).decode("ascii")
+
+
+def _base64d(value: Any) -> str:
+    source = text(value)
+    data = source.encode("utf-8", "replace").rstrip(b"=")
+    bits = 0
+    held = 0
+    out = bytearray()
+    for byte in data:
+        digit = _BASE64_VALUES.get(byte)
+        if digit is None:
+            raise JqError(f"{describe(source)} is not valid base64 data")
+        held = (held << 6 | digit) & 0xFFFFFF
+        bits += 6
+        if bits >= 8:
+            bits -= 8
+            out.append(held >> bits & 0xFF)
+    if data and not out:
+        raise (
+            JqError(f"{describe(source)} trailing garbage")
+            if False
+            else JqError(f"{describe(source)} is not valid base64 data")
+        )
+    return out.decode("utf-8", "replace")
+
+
+FORMATS: Final[dict[str, Callable[[Any], str]]] = {
+    "text": text,
+    "json": write_json,
+    "csv": _csv,
+    "tsv": _tsv,
+    "html": _html,
+    "uri": _uri,
+    "urid": _urid,
+    "sh": _sh,
+    "base64": _base64,
+    "base64d": _base64d,
+}

@@ -1,0 +1,121 @@
+"""Functions of objects, of paths, and errors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from evenweave.jq.builtins.function import Function
+from evenweave.jq.errors import JqError
+from evenweave.jq.paths import delete_paths, get_path, set_path
+from evenweave.jq.text import describe, kind_of
+from evenweave.jq.values import NUMBERS, double
+
+
+def _keys(value: Any) -> list[Any]:
+    if type(value) is dict:
+        return sorted(value)
+    if type(value) is list:
+        return list(range(len(value)))
+    raise JqError(f"{describe(value)} has no keys")
+
+
+def _keys_unsorted(value: Any) -> list[Any]:
+    return list(value) if type(value) is dict else _keys(value)
+
+
+def _has(value: Any, key: Any) -> bool:
+    if type(value) is dict and type(key) is str:
+        return key in value
+    if type(value) is list and type(key) in NUMBERS:
+        number = double(key)
+        return 0 <= number < len(value) if not math.isnan(number) else False
+    raise JqError(f"Cannot check whether {kind_of(value)} has a {kind_of(key)} key")
+
+
+def _to_entries(value: Any) -> list[dict[str, Any]]:
+    if type(value) is dict:
+        return [{"key": key, "value": value[key]} for key in value]
+    if type(value) is list:
+        return [{"key": at, "value": element} for at, element in enumerate(value)]
+    raise JqError(f"{describe(value)} has no keys")
+
+
+def _from_entries(value: Any) -> dict[str, Any]:
+    entries = value.values() if type(value) is dict else value
+    if type(value) is not list and type(value) is not dict:
+        raise JqError(f"Cannot iterate over {describe(value)}")
+    result: dict[str, Any] = {}
+    for entry in entries:
+        key = _entry_part(entry, ("key", "k", "name", "Name", "Key", "K"))
+        if key is None:
+            key = "null"
+        elif type(key) is bool:
+            key = "true" if key else "false"
+        elif type(key) in NUMBERS:
+            from evenweave.jq.text import write_number  # noqa: PLC0415
+
+            key = write_number(key)
+        elif type(key) is not str:
+            raise JqError(f"Cannot use {describe(key)} as object key")
+        result[key] = _entry_value(entry)
+    return result
+
+
+def _entry_part(entry: Any, names: tuple[str, ...]) -> Any:
+    if type(entry) is not dict:
+        if entry is None:
+            return None
+        raise JqError(f"Cannot index {kind_of(entry)} with {describe(names[0])}")
+    found: Any = None
+    for name in names:
+        found = entry.get(name)
+        if found is not None and found is not False:
+            return found
+    for name in names:
+        if entry.get(name) is False:
+            return False
+    return None
+
+
+def _entry_value(entry: Any) -> Any:
+    if type(entry) is not dict:
+        return None
+    for name in ("value", "v", "Value", "V"):
+        if name in entry:
+            return entry[name]
+    return None
+
+
+def _fail(value: Any) -> Any:
+    raise JqError(value)
+
+
+def _fail_with(_value: Any, message: Any) -> Any:
+    raise JqError(message)
+
+
+def _get_path(value: Any, path: Any) -> Any:
+    return get_path(value, path)
+
+
+def _set_path(value: Any, path: Any, new: Any) -> Any:
+    return set_path(value, path, new)
+
+
+def _delete_paths(value: Any, paths: Any) -> Any:
+    return delete_paths(value, paths)
+
+
+FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
+    ("keys", 0): Function(_keys),
+    ("keys_unsorted", 0): Function(_keys_unsorted),
+    ("has", 1): Function(_has),
+    ("to_entries", 0): Function(_to_entries),
+    ("from_entries", 0): Function(_from_entries),
+    ("error", 0): Function(_fail),
+    ("error", 1): Function(_fail_with),
+    ("getpath", 1): Function(_get_path),
+    ("setpath", 2): Function(_set_path),
+    ("delpaths", 1): Function(_delete_paths),
+}

@@ -1,0 +1,584 @@
+"""Compiles nodes for the machine: bodies of recursive functions, and path expressions that call functions.
+
+Every method serves both flows. In a plain one a value flows; in a *tracked* one an item ``(value, path)`` does, and nodes
+that select also extend the path (see :mod:`evenweave.jq.tracked`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from evenweave.jq import syntax
+from evenweave.jq.codes import ABSENT, MANY, ONE, Argument, Break, Cell, Definition, Env, Scope
+from evenweave.jq.direct import elements, object_key
+from evenweave.jq.errors import JqError, JqLimitError
+from evenweave.jq.machine import END, Delegate, Frame, Jump, Tail, drive
+from evenweave.jq.operators import COMPARISONS
+from evenweave.jq.paths import get, get_slice
+from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
+from evenweave.jq.tracked import STRUCTURAL, keep, step, step_all, step_slice
+from evenweave.jq.values import ARITHMETIC, negative
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evenweave.jq.compiler import Compiler
+    from evenweave.jq.syntax import Node
+
+DeepRun: TypeAlias = Callable[[Any, Env], Any]
+
+
+class Closure:
+    """A filter passed as an argument: its plain and its tracked code, each compiled when first needed."""
+
+    __slots__ = ("_deep", "_node", "_plain", "_scope", "_tracked")
+
+    def __init__(self, deep: Deep, node: Node, scope: Scope) -> None:
+        self._deep = deep
+        self._node = node
+        self._scope = scope
+        self._plain: DeepRun | None = None
+        self._tracked: DeepRun | None = None
+
+    def code(self, tracked: bool) -> DeepRun:
+        """The code for a flow."""
+        if tracked:
+            if self._tracked is None:
+                self._tracked = self._deep.compile(self._node, self._scope, True)
+            return self._tracked
+        if self._plain is None:
+            self._plain = self._deep.compile(self._node, self._scope, False)
+        return self._plain
+
+
+class Deep:
+    """The way of compiling for the machine."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self.compiler = compiler
+
+    def compile(self, node: Node, scope: Scope, tracked: bool) -> DeepRun:
+        """The deep code of a node."""
+        if tracked:
+            covered = self.compiler.tracked.compile(node, scope)
+            if covered is not None:
+                many = covered.many()
+                return lambda item, env: iter(many(item, env))
+        elif not self.compiler.is_deep(node, scope):
+            many = self.compiler.direct.compile(node, scope).many()
+            return lambda item, env: iter(many(item, env))
+        if tracked and not isinstance(node, STRUCTURAL) and not isinstance(node, syntax.Call):
+            return _made(self.compile(node, scope, False))
+        method: Callable[[Any, Scope, bool], DeepRun] = getattr(self, "_" + type(node).__name__.lower())
+        return method(node, scope, tracked)
+
+    def plain(self, node: Node, scope: Scope) -> DeepRun:
+        """The deep code of a node whose outputs are values, called with a value."""
+        return self.compile(node, scope, False)
+
+    def single(self, node: Node, scope: Scope) -> Callable[[Any, Env], Any] | None:
+        """The direct code of a node with exactly one output, if it has such."""
+        if self.compiler.is_deep(node, scope):
+            return None
+        code = self.compiler.direct.compile(node, scope)
+        return code.run if code.shape is ONE else None
+
+    # Selecting
+
+    def _index(self, node: syntax.Index, scope: Scope, tracked: bool) -> DeepRun:
+        target = self.compile(node.target, scope, tracked)
+        access: Callable[[Any, Any], Any] = step if tracked else get
+        return self._product([(node.key, scope)], target, tracked, lambda keys, item: access(item, keys[0]))
+
+    def _slice(self, node: syntax.Slice, scope: Scope, tracked: bool) -> DeepRun:
+        target = self.compile(node.target, scope, tracked)
+        nothing = syntax.Literal(node.at, None)
+        bounds: list[tuple[Node, Scope]] = [(node.stop or nothing, scope), (node.start or nothing, scope)]
+        self.compiler.adopt(nothing)
+        access: Callable[[Any, Any, Any], Any] = step_slice if tracked else get_slice
+        return self._product(bounds, target, tracked, lambda keys, item: access(item, keys[1], keys[0]))
+
+    def _iterate(self, node: syntax.Iterate, scope: Scope, tracked: bool) -> DeepRun:
+        target = self.compile(node.target, scope, tracked)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(target(item, env))
+            while (output := (yield frame)) is not END:
+                yield Delegate(step_all(output, env[0]) if tracked else iter(elements(output, env)))
+
+        return run
+
+    # Making values
+
+    def _product(
+        self,
+        operands: Sequence[tuple[Node, Scope]],
+        target: DeepRun | None,
+        tracked: bool,
+        function: Callable[[list[Any], Any], Any],
+    ) -> DeepRun:
+        """Call ``function`` for every combination of operands (the first changes slowest) and item of the target."""
+        runs = [self.plain(node, scope) for node, scope in operands]
+        count = len(runs)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            value = item[0] if tracked else item
+            outputs: list[Any] = [None] * count
+            frames = [Frame(runs[0](value, env))]
+            while frames:
+                output = yield frames[-1]
+                place = len(frames) - 1
+                if output is END:
+                    frames.pop()
+                elif place == count:
+                    yield function(outputs, output)
+                else:
+                    outputs[place] = output
+                    if place + 1 < count:
+                        frames.append(Frame(runs[place + 1](value, env)))
+                    elif target is not None:
+                        frames.append(Frame(target(item, env)))
+                    else:
+                        yield function(outputs, item)
+
+        return run
+
+    def _binary(self, node: syntax.Binary, scope: Scope, tracked: bool) -> DeepRun:
+        function = COMPARISONS.get(node.operator) or ARITHMETIC[node.operator]
+        return self._product(
+            [(node.right, scope), (node.left, scope)],
+            None,
+            tracked,
+            lambda outputs, _: function(outputs[1], outputs[0]),
+        )
+
+    def _negate(self, node: syntax.Negate, scope: Scope, tracked: bool) -> DeepRun:
+        return self._product([(node.body, scope)], None, tracked, lambda outputs, _: negative(outputs[0]))
+
+    def _text(self, node: syntax.Text, scope: Scope, tracked: bool) -> DeepRun:
+        write = self.compiler.formatter(node.format)
+        pieces = [part if isinstance(part, str) else None for part in node.parts]
+        operands = [(part, scope) for part in reversed(node.parts) if not isinstance(part, str)]
+
+        def join(outputs: list[Any], _: Any) -> str:
+            values = outputs.copy()
+            return "".join([write(values.pop()) if piece is None else piece for piece in pieces])
+
+        return self._product(operands, None, tracked, join)
+
+    def _object(self, node: syntax.Object, scope: Scope, tracked: bool) -> DeepRun:
+        operands = [(part, scope) for entry in node.entries for part in entry]
+
+        def build(outputs: list[Any], _: Any) -> dict[str, Any]:
+            return {object_key(outputs[at]): outputs[at + 1] for at in range(0, len(outputs), 2)}
+
+        return self._product(operands, None, tracked, build)
+
+    def _array(self, node: syntax.Array, scope: Scope, tracked: bool) -> DeepRun:
+        assert node.body is not None
+        body = self.plain(node.body, scope)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            outputs = []
+            frame = Frame(body(item, env))
+            while (output := (yield frame)) is not END:
+                outputs.append(output)
+            yield outputs
+
+        return run
+
+    def _logic(self, node: syntax.Logic, scope: Scope, tracked: bool) -> DeepRun:
+        left, right = self.plain(node.left, scope), self.plain(node.right, scope)
+        stops = node.operator == "or"
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(left(item, env))
+            while (output := (yield frame)) is not END:
+                if (output is not None and output is not False) is stops:
+                    yield stops
+                    continue
+                inner = Frame(right(item, env))
+                while (output := (yield inner)) is not END:
+                    yield output is not None and output is not False
+
+        return run
+
+    def _assign(self, node: syntax.Assign, scope: Scope, tracked: bool) -> DeepRun:
+        return self.compiler.assignments.compile_deep(node, scope)
+
+    # Flow
+
+    def _pipe(self, node: syntax.Pipe, scope: Scope, tracked: bool) -> DeepRun:
+        run = self.compile(node.stages[-1], scope, tracked)
+        for stage in reversed(node.stages[:-1]):
+            run = self._pipe_two(stage, run, scope, tracked)
+        return run
+
+    def _pipe_two(self, stage: Node, following: DeepRun, scope: Scope, tracked: bool) -> DeepRun:
+        if not tracked:
+            single = self.single(stage, scope)
+            if single is not None:
+                return lambda item, env: following(single(item, env), env)
+        source = self.compile(stage, scope, tracked)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(source(item, env))
+            while (output := (yield frame)) is not END:
+                yield Delegate(following(output, env))
+
+        return run
+
+    def _comma(self, node: syntax.Comma, scope: Scope, tracked: bool) -> DeepRun:
+        *firsts, last = [self.compile(item, scope, tracked) for item in node.items]
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            for branch in firsts:
+                yield Delegate(branch(item, env))
+            yield Tail(last(item, env))
+
+        return run
+
+    def _if(self, node: syntax.If, scope: Scope, tracked: bool) -> DeepRun:
+        yes = self.compile(node.consequence, scope, tracked)
+        no: DeepRun = lambda item, env: iter((item,))  # noqa: E731
+        if node.otherwise is not None:
+            no = self.compile(node.otherwise, scope, tracked)
+        test = self.single(node.condition, scope)
+        if test is not None:
+
+            def choose(item: Any, env: Env) -> Any:
+                output = test(item[0] if tracked else item, env)
+                return no(item, env) if output is None or output is False else yes(item, env)
+
+            return choose
+        condition = self.plain(node.condition, scope)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(condition(item[0] if tracked else item, env))
+            while (output := (yield frame)) is not END:
+                yield Delegate(no(item, env) if output is None or output is False else yes(item, env))
+
+        return run
+
+    def _alternative(self, node: syntax.Alternative, scope: Scope, tracked: bool) -> DeepRun:
+        left, right = self.compile(node.left, scope, tracked), self.compile(node.right, scope, tracked)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            found = False
+            frame = None
+            while True:
+                try:
+                    if frame is None:
+                        frame = Frame(left(item, env))
+                    output = yield frame
+                except JqLimitError:
+                    raise
+                except JqError:
+                    break
+                if output is END:
+                    break
+                value = output[0] if tracked else output
+                if value is not None and value is not False:
+                    found = True
+                    yield output
+            if not found:
+                yield Tail(right(item, env))
+
+        return run
+
+    def _try(self, node: syntax.Try, scope: Scope, tracked: bool) -> DeepRun:
+        body = self.compile(node.body, scope, tracked)
+        handler = None if node.handler is None else self.compile(node.handler, scope, tracked)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = None
+            while True:
+                try:
+                    if frame is None:
+                        frame = Frame(body(item, env))
+                    output = yield frame
+                except JqLimitError:
+                    raise
+                except JqError as error:
+                    caught = error.value
+                    break
+                if output is END:
+                    return
+                yield output
+            if handler is not None:
+                yield Tail(handler((caught, None) if tracked else caught, env))
+
+        return run
+
+    def _label(self, node: syntax.Label, scope: Scope, tracked: bool) -> DeepRun:
+        body = self.compile(node.body, scope.mark(node.name), tracked)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            label = object()
+            frame = None
+            while True:
+                try:
+                    if frame is None:
+                        frame = Frame(body(item, (*env, label)))
+                    output = yield frame
+                except Break as caught:
+                    if caught.label is not label:
+                        raise
+                    return
+                if output is END:
+                    return
+                yield output
+
+        return run
+
+    def _break(self, node: syntax.Break, scope: Scope, tracked: bool) -> DeepRun:
+        slot = scope.labels[node.name]
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            raise Break(env[slot])
+
+        return run
+
+    # Bindings and folds
+
+    def _bind(self, node: syntax.Bind, scope: Scope, tracked: bool) -> DeepRun:
+        binders, inner = self.compiler.direct.binders(node.patterns, scope)
+        body = self.compile(node.body, inner, tracked)
+        single = self.single(node.source, scope)
+        pattern = node.patterns[0]
+        if single is not None and len(node.patterns) == 1 and isinstance(pattern, syntax.PatternVariable):
+            return lambda item, env: body(item, (*env, single(item[0] if tracked else item, env)))
+        source = self.plain(node.source, scope)
+        alternatives = _alternate(binders, body)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(source(item[0] if tracked else item, env))
+            while (output := (yield frame)) is not END:
+                yield Delegate(alternatives(output, item, env))
+
+        return run
+
+    def _reduce(self, node: syntax.Reduce, scope: Scope, tracked: bool) -> DeepRun:
+        binders, inner = self.compiler.direct.binders(node.patterns, scope)
+        source, start = self.plain(node.source, scope), self.compile(node.start, scope, tracked)
+        alternatives = _alternate(binders, self.compile(node.update, inner, tracked))
+        nothing = (None, None) if tracked else None
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            starts = Frame(start(item, env))
+            while (state := (yield starts)) is not END:
+                frame = Frame(source(item[0] if tracked else item, env))
+                while (output := (yield frame)) is not END:
+                    updates = Frame(alternatives(output, state, env))
+                    state = nothing
+                    while (output := (yield updates)) is not END:
+                        state = output
+                yield state
+
+        return run
+
+    def _foreach(self, node: syntax.Foreach, scope: Scope, tracked: bool) -> DeepRun:
+        binders, inner = self.compiler.direct.binders(node.patterns, scope)
+        source, start = self.plain(node.source, scope), self.compile(node.start, scope, tracked)
+        update = self.compile(node.update, inner, tracked)
+        extract = None if node.extract is None else self.compile(node.extract, inner, tracked)
+        nothing = (None, None) if tracked else None
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            starts = Frame(start(item, env))
+            while (state := (yield starts)) is not END:
+                cell = [state]
+
+                def advance(state: Any, env: Env, cell: list[Any] = cell) -> Iterator[Any]:
+                    frame = Frame(update(state, env))
+                    while (output := (yield frame)) is not END:
+                        cell[0] = output
+                        if extract is None:
+                            yield output
+                        else:
+                            yield Delegate(extract(output, env))
+
+                alternatives = _alternate(binders, advance)
+                frame = Frame(source(item[0] if tracked else item, env))
+                while (output := (yield frame)) is not END:
+                    state, cell[0] = cell[0], nothing
+                    yield Delegate(alternatives(output, state, env))
+
+        return run
+
+    def _define(self, node: syntax.Define, scope: Scope, tracked: bool) -> DeepRun:
+        return self.compile(node.body, self.compiler.define(node.function, scope), tracked)
+
+    # Calls
+
+    def _call(self, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
+        target = self.compiler.resolution.targets[node]
+        if isinstance(target, ParameterInfo):
+            return self._call_parameter(node, scope.arguments[target], scope, tracked)
+        if isinstance(target, FunctionInfo):
+            return self._call_function(self.compiler.definition(target, scope), node, scope, tracked)
+        return self._call_builtin(target, node, scope, tracked)
+
+    def _call_parameter(self, node: syntax.Call, argument: Argument, scope: Scope, tracked: bool) -> DeepRun:
+        slot = argument.slot
+        if not argument.deep:
+            # A parameter of a function compiled the direct way, reached by a path expression.
+            if not argument.by_value and tracked:
+                return self.compiler.calls.tracked_parameter(slot)
+            many = self.compiler.direct.compile(node, scope).many()
+            return (
+                _made(lambda item, env: iter(many(item, env))) if tracked else lambda item, env: iter(many(item, env))
+            )
+
+        def run(item: Any, env: Env) -> Any:
+            closure, outer = env[slot]
+            return closure.code(tracked)(item, outer)
+
+        return run
+
+    def _call_function(self, definition: Definition, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
+        cell = self.body(definition, tracked)
+        size = definition.scope.size
+        parameters = definition.info.function.parameters
+        if not parameters:
+            return lambda item, env: Jump(cell, item, env[:size])
+        closures = [
+            None if parameter.by_value else Closure(self, argument, scope)
+            for parameter, argument in zip(parameters, node.arguments, strict=True)
+        ]
+        values = [place for place, parameter in enumerate(parameters) if parameter.by_value]
+        if not values:
+            return lambda item, env: Jump(cell, item, (*env[:size], *[(closure, env) for closure in closures]))
+        operands = [node.arguments[place] for place in values]
+        singles = [self.single(operand, scope) for operand in operands]
+
+        def enter(item: Any, env: Env, outputs: Sequence[Any]) -> Jump:
+            slots: list[Any] = [(closure, env) for closure in closures]
+            for place, output in zip(values, outputs, strict=True):
+                slots[place] = output
+            return Jump(cell, item, (*env[:size], *slots))
+
+        if all(single is not None for single in singles):
+            known = [single for single in singles if single is not None]
+
+            def run_single(item: Any, env: Env) -> Jump:
+                value = item[0] if tracked else item
+                return enter(item, env, [single(value, env) for single in known])
+
+            return run_single
+        combinations = self._product(
+            [(operand, scope) for operand in operands], None, False, lambda outputs, _: (*outputs,)
+        )
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(combinations(item[0] if tracked else item, env))
+            while (outputs := (yield frame)) is not END:
+                yield Delegate(enter(item, env, outputs))
+
+        return run
+
+    def body(self, definition: Definition, tracked: bool) -> Cell:
+        """The cell with the deep code of a function's body."""
+        cell = definition.cells.get(tracked)
+        if cell is None:
+            cell = definition.cells[tracked] = Cell()
+            scope = definition.scope
+            arguments: dict[ParameterInfo, Argument] = {}
+            variables: dict[str, int] = {}
+            for place, info in enumerate(definition.info.parameters):
+                by_value = definition.info.function.parameters[place].by_value
+                arguments[info] = Argument(scope.size + place, MANY, by_value, deep=not by_value)
+                if by_value:
+                    variables[info.name] = scope.size + place
+            inner = scope.define(definition).accept(arguments, variables)
+            cell.run = self.compile(definition.info.function.body, inner, tracked)
+        return cell
+
+    def _call_builtin(self, target: BuiltinInfo, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
+        definition = self.compiler.prelude(target.name, target.arity)
+        if definition is not None:
+            return self._call_function(definition, node, scope, tracked)
+        if (target.name, target.arity) == ("path", 1):
+            found = self.compile(node.arguments[0], scope, True)
+            return _made(_finish_paths(found)) if tracked else _finish_paths(found)
+        function = self.compiler.calls.function(target)
+        if not node.arguments:
+            many = self.compiler.direct.compile(node, scope).many()
+            return _made(lambda item, env: iter(many(item, env)))
+        operands = [(argument, scope) for argument in reversed(node.arguments)]
+        combinations = self._product(operands, None, False, lambda outputs, _: (*reversed(outputs),))
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(combinations(item, env))
+            while (outputs := (yield frame)) is not END:
+                yield Delegate(iter(function(item, env, outputs)))
+
+        if tracked and target.name == "getpath":
+            return self._getpath(node, scope)
+        return _made(run) if tracked else run
+
+    def _getpath(self, node: syntax.Call, scope: Scope) -> DeepRun:
+        from evenweave.jq.tracked import step_path  # noqa: PLC0415 - only here
+
+        keys = self.plain(node.arguments[0], scope)
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(keys(item[0], env))
+            while (output := (yield frame)) is not END:
+                yield step_path(item, output)
+
+        return run
+
+
+def _finish_paths(found: DeepRun) -> DeepRun:
+    from evenweave.jq.tracked import finish  # noqa: PLC0415
+
+    def run(value: Any, env: Env) -> Iterator[Any]:
+        frame = Frame(found((value, ()), env))
+        while (output := (yield frame)) is not END:
+            yield finish(output)
+
+    return run
+
+
+def _made(plain: DeepRun) -> DeepRun:
+    """Over items, what over values makes values."""
+
+    def run(item: Any, env: Env) -> Iterator[Any]:
+        frame = Frame(plain(item[0], env))
+        while (output := (yield frame)) is not END:
+            yield keep(item, output)
+
+    return run
+
+
+def _alternate(binders: Sequence[Any], body: DeepRun) -> Callable[[Any, Any, Env], Any]:
+    """``output as pattern ?// pattern | body``"""
+    *firsts, last = binders
+
+    def run_last(output: Any, item: Any, env: Env) -> Iterator[Any]:
+        for inner in last(output, env):
+            yield Delegate(body(item, inner))
+
+    if not firsts:
+        return run_last
+
+    def run(output: Any, item: Any, env: Env) -> Iterator[Any]:
+        for bind in firsts:
+            try:
+                for inner in bind(output, env):
+                    frame = Frame(body(item, inner))
+                    while (result := (yield frame)) is not END:
+                        yield result
+            except JqLimitError:
+                raise
+            except JqError:
+                continue
+            return
+        yield Tail(run_last(output, item, env))
+
+    return run
+
+
+__all__ = ["ABSENT", "Closure", "Deep", "drive"]

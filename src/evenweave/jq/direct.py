@@ -1,0 +1,628 @@
+"""Compiles nodes to direct Python closures: the fast way, for everything that is not recursive.
+
+A recursive function called from here runs on the machine of :mod:`evenweave.jq.machine`, under a generator that looks like
+any other code of shape ``MANY``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from evenweave.jq import syntax
+from evenweave.jq.bindings import Binder, compile_pattern
+from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Break, Code, Definition, Env, Run, Scope, combine, product
+from evenweave.jq.errors import JqError, JqLimitError
+from evenweave.jq.limits import out_of_fuel
+from evenweave.jq.operators import compile_binary, compile_field, metered_negative
+from evenweave.jq.paths import get, get_slice
+from evenweave.jq.text import describe, kind_of
+from evenweave.jq.values import SAFE, double
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evenweave.jq.compiler import Compiler
+    from evenweave.jq.syntax import Node
+
+
+class Direct:
+    """The direct way of compiling, one method for each kind of node."""
+
+    def __init__(self, compiler: Compiler) -> None:
+        self.compiler = compiler
+        self.metered = compiler.resolution.loops
+
+    def compile(self, node: Node, scope: Scope) -> Code:
+        """The code of a node."""
+        method: Callable[[Any, Scope], Code] = getattr(self, "_" + type(node).__name__.lower())
+        return method(node, scope)
+
+    # Values
+
+    def _identity(self, node: syntax.Identity, scope: Scope) -> Code:
+        return Code(ONE, lambda value, env: value)
+
+    def _literal(self, node: syntax.Literal, scope: Scope) -> Code:
+        return constant(node.value)
+
+    def _location(self, node: syntax.Location, scope: Scope) -> Code:
+        return constant({"file": "<top-level>", "line": node.line})
+
+    def _variable(self, node: syntax.Variable, scope: Scope) -> Code:
+        slot = scope.variables[node.name]
+        return Code(ONE, lambda value, env: env[slot])
+
+    def _text(self, node: syntax.Text, scope: Scope) -> Code:
+        write = self.compiler.formatter(node.format)
+        pieces = [part if isinstance(part, str) else None for part in node.parts]
+        codes = [self.compile(part, scope) for part in node.parts if not isinstance(part, str)]
+
+        def join(*outputs: Any) -> str:
+            # The last interpolation changes slowest, so the codes come in reverse.
+            values = list(outputs)
+            text = "".join([write(values.pop()) if piece is None else piece for piece in pieces])
+            if len(text) > 16_000_000:
+                raise JqLimitError("String too long: more than 16000000 characters")
+            return text
+
+        return self.charged(combine(codes[::-1], join))
+
+    def charged(self, code: Code) -> Code:
+        """The code, charged for the length of the strings it makes, if this program counts its fuel."""
+        if not self.metered or code.shape is not ONE:
+            return code
+        run = code.run
+
+        def run_charged(value: Any, env: Env) -> Any:
+            output = run(value, env)
+            env[0].check_string(len(output))
+            return output
+
+        return Code(ONE, run_charged)
+
+    def _format(self, node: syntax.Format, scope: Scope) -> Code:
+        return combine([constant_identity()], self.compiler.formatter(node.name))
+
+    def _array(self, node: syntax.Array, scope: Scope) -> Code:
+        if node.body is None:
+            return Code(ONE, lambda value, env: [])
+        body = node.body
+        if isinstance(body, syntax.Comma):
+            codes = [self.compile(item, scope) for item in body.items]
+            if all(code.shape is ONE for code in codes):
+                runs = [code.run for code in codes]
+                return Code(ONE, lambda value, env: [run(value, env) for run in runs])
+        code = self.compile(body, scope)
+        run = code.run
+        if code.shape is ONE:
+            return Code(ONE, lambda value, env: [run(value, env)])
+        many = code.many()
+        return Code(ONE, lambda value, env: list(many(value, env)))
+
+    def _object(self, node: syntax.Object, scope: Scope) -> Code:
+        entries = [(self.compile(key, scope), self.compile(value, scope)) for key, value in node.entries]
+        if all(key.shape is ONE and value.shape is ONE for key, value in entries):
+            if all(isinstance(key, syntax.Literal) for key, _ in node.entries):
+                names = [str(key.value) for key, _ in node.entries if isinstance(key, syntax.Literal)]
+                return _plain_object([(name, value.run) for name, (_, value) in zip(names, entries, strict=True)])
+            runs = [(key.run, value.run) for key, value in entries]
+
+            def run(value: Any, env: Env) -> dict[str, Any]:
+                result: dict[str, Any] = {}
+                for key, element in runs:
+                    result[object_key(key(value, env))] = element(value, env)
+                return result
+
+            return Code(ONE, run)
+        many = [code.many() for entry in entries for code in entry]
+
+        def run_many(value: Any, env: Env) -> Iterator[dict[str, Any]]:
+            for outputs in product(many, value, env):
+                yield {object_key(outputs[at]): outputs[at + 1] for at in range(0, len(outputs), 2)}
+
+        return Code(MANY, run_many)
+
+    def _negate(self, node: syntax.Negate, scope: Scope) -> Code:
+        return combine([self.compile(node.body, scope)], metered_negative)
+
+    def _binary(self, node: syntax.Binary, scope: Scope) -> Code:
+        return compile_binary(node, self.compile(node.left, scope), self.compile(node.right, scope), self.metered)
+
+    def _logic(self, node: syntax.Logic, scope: Scope) -> Code:
+        left, right = self.compile(node.left, scope), self.compile(node.right, scope)
+        stops = node.operator == "or"
+        first, second = left.run, right.run
+        if left.shape is ONE and right.shape is ONE:
+            if stops:
+                return Code(ONE, lambda value, env: truth(first(value, env)) or truth(second(value, env)))
+            return Code(ONE, lambda value, env: truth(first(value, env)) and truth(second(value, env)))
+        first, second = left.many(), right.many()
+
+        def run_many(value: Any, env: Env) -> Iterator[bool]:
+            for output in first(value, env):
+                if truth(output) is stops:
+                    yield stops
+                else:
+                    for other in second(value, env):
+                        yield truth(other)
+
+        return Code(MANY, run_many)
+
+    def _alternative(self, node: syntax.Alternative, scope: Scope) -> Code:
+        left, right = self.compile(node.left, scope), self.compile(node.right, scope)
+        if left.shape is not MANY and right.shape is not MANY:
+            first, second = left.run, right.run
+
+            def run(value: Any, env: Env) -> Any:
+                try:
+                    output = first(value, env)
+                    if output is not None and output is not False and output is not ABSENT:
+                        return output
+                except JqLimitError:
+                    raise
+                except JqError:
+                    pass
+                return second(value, env)
+
+            return Code(right.shape, run)
+        first, second = left.many(), right.many()
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            found = False
+            outputs = _until_error(first, value, env)
+            for output in outputs:
+                if output is not None and output is not False:
+                    found = True
+                    yield output
+            if not found:
+                yield from second(value, env)
+
+        return Code(MANY, run_many)
+
+    # Paths
+
+    def _index(self, node: syntax.Index, scope: Scope) -> Code:
+        target = self.compile(node.target, scope)
+        if isinstance(node.key, syntax.Literal) and isinstance(node.key.value, str):
+            fields = _field_chain(node)
+            if fields is not None:
+                return compile_field(constant_identity(), fields)
+            if target.shape is ONE:
+                return compile_field(target, (node.key.value,))
+            name = node.key.value
+            return combine([target], lambda value: get(value, name))
+        return combine([self.compile(node.key, scope), target], lambda key, value: get(value, key))
+
+    def _slice(self, node: syntax.Slice, scope: Scope) -> Code:
+        nothing = constant(None)
+        start = nothing if node.start is None else self.compile(node.start, scope)
+        stop = nothing if node.stop is None else self.compile(node.stop, scope)
+        target = self.compile(node.target, scope)
+        return combine([stop, start, target], lambda high, low, value: get_slice(value, low, high))
+
+    def _iterate(self, node: syntax.Iterate, scope: Scope) -> Code:
+        target = self.compile(node.target, scope)
+        run = target.run
+        if target.shape is ONE:
+            return Code(MANY, lambda value, env: elements(run(value, env), env))
+        many = target.many()
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            for output in many(value, env):
+                yield from elements(output, env)
+
+        return Code(MANY, run_many)
+
+    def _recurseall(self, node: syntax.RecurseAll, scope: Scope) -> Code:
+        return Code(MANY, lambda value, env: descend(value, env))
+
+    def _assign(self, node: syntax.Assign, scope: Scope) -> Code:
+        return self.compiler.assignments.compile(node, scope)
+
+    # Flow
+
+    def _pipe(self, node: syntax.Pipe, scope: Scope) -> Code:
+        code = self.compile(node.stages[0], scope)
+        for stage in node.stages[1:]:
+            code = pipe(code, self.compile(stage, scope))
+        return code
+
+    def _comma(self, node: syntax.Comma, scope: Scope) -> Code:
+        runs = [self.compile(item, scope).many() for item in node.items]
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            for run in runs:
+                yield from run(value, env)
+
+        return Code(MANY, run_many)
+
+    def _if(self, node: syntax.If, scope: Scope) -> Code:
+        condition, consequence = self.compile(node.condition, scope), self.compile(node.consequence, scope)
+        otherwise = constant_identity() if node.otherwise is None else self.compile(node.otherwise, scope)
+        shape = max(consequence.shape, otherwise.shape)
+        test = condition.run
+        if condition.shape is ONE:
+            yes, no = (consequence.many(), otherwise.many()) if shape is MANY else (consequence.run, otherwise.run)
+
+            def run(value: Any, env: Env) -> Any:
+                output = test(value, env)
+                return no(value, env) if output is None or output is False else yes(value, env)
+
+            return Code(shape, run)
+        test, yes, no = condition.many(), consequence.many(), otherwise.many()
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            for output in test(value, env):
+                yield from no(value, env) if output is None or output is False else yes(value, env)
+
+        return Code(MANY, run_many)
+
+    def _try(self, node: syntax.Try, scope: Scope) -> Code:
+        body = self.compile(node.body, scope)
+        handler = None if node.handler is None else self.compile(node.handler, scope)
+        if body.shape is not MANY and (handler is None or handler.shape is not MANY):
+            attempt, handle = body.run, None if handler is None else handler.run
+
+            def run(value: Any, env: Env) -> Any:
+                try:
+                    return attempt(value, env)
+                except JqLimitError:
+                    raise
+                except JqError as error:
+                    return ABSENT if handle is None else handle(error.value, env)
+
+            return Code(max(body.shape, OPTIONAL if handler is None else handler.shape), run)
+        attempt, handle = body.many(), None if handler is None else handler.many()
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            try:
+                outputs = iter(attempt(value, env))
+            except JqLimitError:
+                raise
+            except JqError as error:
+                if handle is not None:
+                    yield from handle(error.value, env)
+                return
+            while True:
+                try:
+                    output = next(outputs)
+                except StopIteration:
+                    return
+                except JqLimitError:
+                    raise
+                except JqError as error:
+                    caught = error
+                    break
+                yield output
+            if handle is not None:
+                yield from handle(caught.value, env)
+
+        return Code(MANY, run_many)
+
+    def _label(self, node: syntax.Label, scope: Scope) -> Code:
+        body = self.compile(node.body, scope.mark(node.name)).many()
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            label = object()
+            try:
+                yield from body(value, (*env, label))
+            except Break as caught:
+                if caught.label is not label:
+                    raise
+
+        return Code(MANY, run_many)
+
+    def _break(self, node: syntax.Break, scope: Scope) -> Code:
+        slot = scope.labels[node.name]
+
+        def run(value: Any, env: Env) -> Any:
+            raise Break(env[slot])
+
+        return Code(OPTIONAL, run)
+
+    # Bindings
+
+    def binders(self, patterns: tuple[syntax.Pattern, ...], scope: Scope) -> tuple[list[Binder], Scope]:
+        """A function for each alternative pattern that binds all their variables, and the scope that has them."""
+        names = syntax.pattern_names(patterns)
+        inner = scope.bind(names)
+        return [compile_pattern(pattern, names, inner, self.compile) for pattern in patterns], inner
+
+    def _bind(self, node: syntax.Bind, scope: Scope) -> Code:
+        source = self.compile(node.source, scope)
+        binders, inner = self.binders(node.patterns, scope)
+        body = self.compile(node.body, inner)
+        pattern = node.patterns[0]
+        simple = len(node.patterns) == 1 and isinstance(pattern, syntax.PatternVariable)
+        run = body.run
+        if simple and source.shape is ONE:
+            bound = source.run
+            return Code(body.shape, lambda value, env: run(value, (*env, bound(value, env))))
+        outputs, many = source.many(), body.many()
+        alternatives = alternate(binders, many)
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            budget = env[0]
+            for output in outputs(value, env):
+                budget.left -= 1
+                if budget.left < 0:
+                    raise out_of_fuel()
+                yield from alternatives(output, value, env)
+
+        return Code(MANY, run_many)
+
+    def _reduce(self, node: syntax.Reduce, scope: Scope) -> Code:
+        source = self.compile(node.source, scope).many()
+        binders, inner = self.binders(node.patterns, scope)
+        start, update = self.compile(node.start, scope), self.compile(node.update, inner)
+        fold = self._fold_step(node.patterns, binders, update)
+
+        def reduce_from(state: Any, value: Any, env: Env) -> Any:
+            budget = env[0]
+            for output in source(value, env):
+                budget.left -= 1
+                if budget.left < 0:
+                    raise out_of_fuel()
+                state = fold(output, state, env)
+            return state
+
+        first = start.run
+        if start.shape is ONE:
+            return Code(ONE, lambda value, env: reduce_from(first(value, env), value, env))
+        starts = start.many()
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            for state in starts(value, env):
+                yield reduce_from(state, value, env)
+
+        return Code(MANY, run_many)
+
+    @staticmethod
+    def _fold_step(
+        patterns: tuple[syntax.Pattern, ...], binders: list[Binder], update: Code
+    ) -> Callable[[Any, Any, Env], Any]:
+        """From the next output of a source and the state to the next state: the last output of the update."""
+        run = update.run
+        if len(patterns) == 1 and isinstance(patterns[0], syntax.PatternVariable) and update.shape is ONE:
+            return lambda output, state, env: run(state, (*env, output))
+        alternatives = alternate(binders, update.many())
+
+        def step(output: Any, state: Any, env: Env) -> Any:
+            last = None
+            for last in alternatives(output, state, env):  # noqa: B007 - the last one counts
+                pass
+            return last
+
+        return step
+
+    def _foreach(self, node: syntax.Foreach, scope: Scope) -> Code:
+        source = self.compile(node.source, scope).many()
+        binders, inner = self.binders(node.patterns, scope)
+        starts = self.compile(node.start, scope).many()
+        update = self.compile(node.update, inner).many()
+        extract = None if node.extract is None else self.compile(node.extract, inner).many()
+
+        def advance(state: Any, env: Env) -> Iterator[tuple[Any, Any]]:
+            for state in update(state, env):  # noqa: B020, PLR1704 - the state goes on from output to output
+                if extract is None:
+                    yield state, state
+                else:
+                    for output in extract(state, env):
+                        yield state, output
+
+        alternatives = alternate(binders, advance)
+
+        def run_many(value: Any, env: Env) -> Iterator[Any]:
+            budget = env[0]
+            for state in starts(value, env):
+                for item in source(value, env):
+                    budget.left -= 1
+                    if budget.left < 0:
+                        raise out_of_fuel()
+                    before, state = state, None  # noqa: PLW2901 - an update without output leaves null
+                    for state, output in alternatives(item, before, env):  # noqa: B020, PLW2901
+                        yield output
+
+        return Code(MANY, run_many)
+
+    def _define(self, node: syntax.Define, scope: Scope) -> Code:
+        return self.compile(node.body, self.compiler.define(node.function, scope))
+
+    def _call(self, node: syntax.Call, scope: Scope) -> Code:
+        return self.compiler.calls.compile(node, scope)
+
+
+# Parts
+
+
+def constant(value: Any) -> Code:
+    """The code that always gives one value."""
+    return Code(ONE, lambda _value, _env: value)
+
+
+def constant_identity() -> Code:
+    """The code of ``.``"""
+    return Code(ONE, lambda value, env: value)
+
+
+def truth(value: Any) -> bool:
+    """Whether a value counts as true: all but ``null`` and ``false``."""
+    return value is not None and value is not False
+
+
+def object_key(key: Any) -> str:
+    """The key, if it is one.
+
+    Raises:
+        JqError: it is no string.
+    """
+    if type(key) is not str:
+        raise (
+            JqError(f"Object keys must be strings, not {describe(key)}")
+            if False
+            else JqError("Object keys must be strings")
+        )
+    return key
+
+
+def elements(value: Any, env: Env) -> Iterable[Any]:
+    """``value[]``
+
+    Raises:
+        JqError: the value has no elements.
+        JqLimitError: it has more than there is fuel for.
+    """
+    if type(value) is list:
+        result: Iterable[Any] = value
+    elif type(value) is dict:
+        result = value.values()
+    else:
+        raise JqError(f"Cannot iterate over {describe(value)}")
+    budget = env[0]
+    budget.left -= len(value)
+    if budget.left < 0:
+        raise out_of_fuel()
+    return result
+
+
+def descend(value: Any, env: Env) -> Iterator[Any]:
+    """``..``: the value and all below it, parents first."""
+    budget = env[0]
+    stack: list[Iterator[Any]] = [iter((value,))]
+    while stack:
+        for output in stack[-1]:
+            budget.left -= 1
+            if budget.left < 0:
+                raise out_of_fuel()
+            yield output
+            if type(output) is list:
+                stack.append(iter(output))
+                break
+            if type(output) is dict:
+                stack.append(iter(output.values()))
+                break
+        else:
+            stack.pop()
+
+
+def pipe(left: Code, right: Code) -> Code:
+    """``left | right``"""
+    first, second = left.run, right.run
+    if left.shape is ONE:
+        return Code(right.shape, lambda value, env: second(first(value, env), env))
+    if left.shape is OPTIONAL and right.shape is not MANY:
+
+        def run(value: Any, env: Env) -> Any:
+            output = first(value, env)
+            return output if output is ABSENT else second(output, env)
+
+        return Code(OPTIONAL, run)
+    if left.shape is OPTIONAL:
+
+        def run_optional(value: Any, env: Env) -> Any:
+            output = first(value, env)
+            return () if output is ABSENT else second(output, env)
+
+        return Code(MANY, run_optional)
+    if right.shape is ONE:
+
+        def run_one(value: Any, env: Env) -> Iterator[Any]:
+            budget = env[0]
+            for output in first(value, env):
+                budget.left -= 1
+                if budget.left < 0:
+                    raise out_of_fuel()
+                yield second(output, env)
+
+        return Code(MANY, run_one)
+    if right.shape is OPTIONAL:
+
+        def run_some(value: Any, env: Env) -> Iterator[Any]:
+            budget = env[0]
+            for output in first(value, env):
+                budget.left -= 1
+                if budget.left < 0:
+                    raise out_of_fuel()
+                result = second(output, env)
+                if result is not ABSENT:
+                    yield result
+
+        return Code(MANY, run_some)
+
+    def run_many(value: Any, env: Env) -> Iterator[Any]:
+        budget = env[0]
+        for output in first(value, env):
+            budget.left -= 1
+            if budget.left < 0:
+                raise out_of_fuel()
+            yield from second(output, env)
+
+    return Code(MANY, run_many)
+
+
+def alternate(binders: Sequence[Binder], body: Run) -> Callable[[Any, Any, Env], Iterator[Any]]:
+    """``output as pattern ?// pattern | body``: an error before the last pattern moves on to the next."""
+    *firsts, last = binders
+    if not firsts:
+
+        def run_single(output: Any, value: Any, env: Env) -> Iterator[Any]:
+            for inner in last(output, env):
+                yield from body(value, inner)
+
+        return run_single
+
+    def run(output: Any, value: Any, env: Env) -> Iterator[Any]:
+        for bind in firsts:
+            try:
+                for inner in bind(output, env):
+                    yield from body(value, inner)
+            except JqLimitError:
+                raise
+            except JqError:
+                continue
+            return
+        for inner in last(output, env):
+            yield from body(value, inner)
+
+    return run
+
+
+def _until_error(run: Run, value: Any, env: Env) -> Iterator[Any]:
+    try:
+        yield from run(value, env)
+    except JqLimitError:
+        raise
+    except JqError:
+        return
+
+
+def _field_chain(node: syntax.Index) -> tuple[str, ...] | None:
+    """The names of ``.a.b.c``, if the node is just that."""
+    names: list[str] = []
+    current: Node = node
+    while isinstance(current, syntax.Index):
+        if not isinstance(current.key, syntax.Literal) or not isinstance(current.key.value, str):
+            return None
+        names.append(current.key.value)
+        current = current.target
+    return tuple(reversed(names)) if isinstance(current, syntax.Identity) else None
+
+
+def _plain_object(entries: list[tuple[str, Run]]) -> Code:
+    if len(entries) == 1:
+        ((name, only),) = entries
+        return Code(ONE, lambda value, env: {name: only(value, env)})
+    if len(entries) == 2:
+        (name, first), (other, second) = entries
+        return Code(ONE, lambda value, env: {name: first(value, env), other: second(value, env)})
+    if len(entries) == 3:
+        (one, first), (two, second), (three, third) = entries
+        return Code(
+            ONE,
+            lambda value, env: {one: first(value, env), two: second(value, env), three: third(value, env)},
+        )
+    return Code(ONE, lambda value, env: {name: run(value, env) for name, run in entries})
+
+
+__all__ = ["SAFE", "Definition", "Direct", "double", "kind_of"]

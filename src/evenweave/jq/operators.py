@@ -1,0 +1,174 @@
+"""Arithmetic, comparison and field access as closures, specialised where an operand is a literal."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, Final
+
+from evenweave.jq import syntax
+from evenweave.jq.codes import ONE, Code, Env, combine
+from evenweave.jq.paths import index_error
+from evenweave.jq.values import ARITHMETIC, NUMBERS, SAFE, compare, equal, negative
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+metered_negative: Final = negative
+
+COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "==": equal,
+    "!=": lambda left, right: not equal(left, right),
+    "<": lambda left, right: compare(left, right) < 0,
+    "<=": lambda left, right: compare(left, right) <= 0,
+    ">": lambda left, right: compare(left, right) > 0,
+    ">=": lambda left, right: compare(left, right) >= 0,
+}
+_NATIVE: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge
+}  # fmt: skip
+
+
+def compile_binary(node: syntax.Binary, left: Code, right: Code, metered: bool) -> Code:
+    """The code of an arithmetic operator or a comparison. The right operand changes slowest."""
+    if left.shape is ONE and isinstance(node.right, syntax.Literal):
+        special = _with_literal(node.operator, left, node.right.value)
+        if special is not None:
+            return special
+    function = COMPARISONS.get(node.operator) or ARITHMETIC[node.operator]
+    if metered and left.shape is ONE and right.shape is ONE:
+        return _charged(left, right, function)
+    if metered:
+        return combine([right, left], lambda second, first: function(first, second))
+    if left.shape is ONE and right.shape is ONE:
+        first, second = left.run, right.run
+
+        def run(value: Any, env: Env) -> Any:
+            operand = second(value, env)
+            return function(first(value, env), operand)
+
+        return Code(ONE, run)
+    return combine([right, left], lambda second, first: function(first, second))
+
+
+_SIZED: Final = frozenset((str, list, dict))
+
+
+def _charged(left: Code, right: Code, function: Callable[[Any, Any], Any]) -> Code:
+    first, second = left.run, right.run
+
+    def run(value: Any, env: Env) -> Any:
+        operand = second(value, env)
+        other = first(value, env)
+        kind = type(other)
+        if kind is int or kind is float:
+            return function(other, operand)
+        if kind in _SIZED:
+            env[0].charge((len(other) + (len(operand) if type(operand) in _SIZED else 0)) >> 5)
+        result = function(other, operand)
+        if type(result) is str:
+            env[0].check_string(len(result))
+        return result
+
+    return Code(ONE, run)
+
+
+def _with_literal(symbol: str, left: Code, literal: Any) -> Code | None:
+    run = left.run
+    kind = type(literal)
+    if symbol in {"==", "!="}:
+        same = symbol == "=="
+        if kind is str:
+            return Code(
+                ONE,
+                (lambda value, env: run(value, env) == literal)
+                if same
+                else (lambda value, env: run(value, env) != literal),
+            )
+        if literal is None or kind is bool:
+            return Code(
+                ONE,
+                (lambda value, env: run(value, env) is literal)
+                if same
+                else (lambda value, env: run(value, env) is not literal),
+            )
+        return None
+    if kind is not int or not -SAFE < literal < SAFE:
+        return None
+    if symbol in _NATIVE:
+        native, general = _NATIVE[symbol], COMPARISONS[symbol]
+
+        def compare_number(value: Any, env: Env) -> bool:
+            output = run(value, env)
+            return native(output, literal) if type(output) is int else general(output, literal)
+
+        return Code(ONE, compare_number)
+    if symbol in {"+", "-"}:
+        change = literal if symbol == "+" else -literal
+        function = ARITHMETIC[symbol]
+
+        def shift(value: Any, env: Env) -> Any:
+            output = run(value, env)
+            if type(output) is int:
+                result = output + change
+                if -SAFE < result < SAFE and -SAFE < output < SAFE:
+                    return result
+            return function(output, literal)
+
+        return Code(ONE, shift)
+    function = ARITHMETIC[symbol]
+    if symbol == "*":
+        # "text" * 1000: the length of the result counts.
+        return None
+
+    return Code(ONE, lambda value, env: function(run(value, env), literal))
+
+
+def compile_field(target: Code, names: tuple[str, ...]) -> Code:
+    """``target.a.b.c``"""
+    if len(names) == 1:
+        return _one_field(target, names[0])
+    if len(names) == 2:
+        return _two_fields(*names)
+
+    def run(value: Any, env: Env) -> Any:
+        for name in names:
+            if type(value) is dict:
+                value = value.get(name)
+            elif value is not None:
+                raise index_error(value, name)
+        return value
+
+    return Code(ONE, run)
+
+
+def _one_field(target: Code, name: str) -> Code:
+    run = target.run
+
+    def run_field(value: Any, env: Env) -> Any:
+        output = run(value, env)
+        if type(output) is dict:
+            return output.get(name)
+        if output is None:
+            return None
+        raise index_error(output, name)
+
+    return Code(ONE, run_field)
+
+
+def _two_fields(first: str, second: str) -> Code:
+    def run(value: Any, env: Env) -> Any:
+        if type(value) is dict:
+            value = value.get(first)
+            if type(value) is dict:
+                return value.get(second)
+            if value is None:
+                return None
+            raise index_error(value, second)
+        if value is None:
+            return None
+        raise index_error(value, first)
+
+    return Code(ONE, run)
+
+
+__all__ = ["COMPARISONS", "NUMBERS", "compile_binary", "compile_field", "metered_negative"]

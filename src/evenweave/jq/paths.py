@@ -1,0 +1,326 @@
+"""Reading and changing values along paths. A change makes a new value and leaves the old one as it was."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from evenweave.jq.errors import JqError
+from evenweave.jq.limits import too_deep
+from evenweave.jq.text import MAX_DEPTH, describe, kind_of
+from evenweave.jq.values import NUMBERS, double, equal, sort_values
+
+MAX_INDEX: Final = 536_870_911
+"""jq's own bound on an index that is written to."""
+
+
+def index_error(value: Any, key: Any) -> JqError:
+    """jq's error for a value that has no such kind of key."""
+    return JqError(f"Cannot index {kind_of(value)} with {describe(key)}")
+
+
+def get(value: Any, key: Any) -> Any:
+    """``value[key]``: one step of a path, ``null`` where there is nothing.
+
+    Raises:
+        JqError: the value has no such kind of key.
+    """
+    kind, kind_key = type(value), type(key)
+    if kind is dict and kind_key is str:
+        return value.get(key)
+    if kind is list and kind_key in NUMBERS:
+        return get_element(value, key)
+    if value is None and (kind_key is str or kind_key in NUMBERS):
+        return None
+    if kind_key is dict and value is None:
+        return None
+    if kind_key is dict and (kind is list or kind is str):
+        start, stop = slice_bounds(key)
+        return get_slice(value, start, stop)
+    if kind is list and kind_key is list:
+        return find_all(value, key)
+    raise index_error(value, key)
+
+
+def get_element(value: list[Any], key: float) -> Any:
+    """The element at a number, from the end if negative; its fraction is dropped; ``null`` outside."""
+    if type(key) is not int:
+        number = double(key)
+        if not -1e18 < number < 1e18:
+            return None
+        key = math.floor(number)
+    if key < 0:
+        key += len(value)
+    return value[key] if 0 <= key < len(value) else None
+
+
+def find_all(value: list[Any], part: list[Any]) -> list[int]:
+    """Every index at which ``part`` starts in ``value``."""
+    if not part:
+        return []
+    width = len(part)
+    return [
+        at
+        for at in range(len(value) - width + 1)
+        if all(equal(value[at + offset], part[offset]) for offset in range(width))
+    ]
+
+
+def slice_bounds(key: dict[str, Any]) -> tuple[Any, Any]:
+    """The bounds in a slice written as an object, as it stands in a path."""
+    missing = False
+    start, stop = key.get("start", missing), key.get("end", missing)
+    for bound in (start, stop):
+        if bound is not None and type(bound) not in NUMBERS:
+            raise slice_error()
+    return start, stop
+
+
+def slice_error() -> JqError:
+    """jq's error for a slice whose bounds are no numbers."""
+    return JqError("Array/string slice indices must be integers")
+
+
+def resolve_bounds(length: int, start: Any, stop: Any) -> tuple[int, int]:
+    """The first and the last index, exclusive, that a slice covers in something of a length.
+
+    Raises:
+        JqError: a bound is no number.
+    """
+    if (start is not None and type(start) not in NUMBERS) or (stop is not None and type(stop) not in NUMBERS):
+        raise slice_error()
+    low = 0.0 if start is None else double(start)
+    high = float(length) if stop is None else double(stop)
+    if low != low:  # noqa: PLR0124 - NaN
+        low = 0.0
+    if high != high:  # noqa: PLR0124 - NaN
+        high = float(length)
+    if low < 0:
+        low += length
+    if high < 0:
+        high += length
+    low = min(max(low, 0.0), float(length))
+    high = min(max(high, low), float(length))
+    return math.floor(low), math.ceil(high)
+
+
+def get_slice(value: Any, start: Any, stop: Any) -> Any:
+    """``value[start:stop]`` of an array, a string or ``null``."""
+    kind = type(value)
+    if kind is list or kind is str:
+        low, high = resolve_bounds(len(value), start, stop)
+        return value[low:high]
+    if value is None:
+        return None
+    raise index_error(value, {"start": start, "end": stop})
+
+
+def get_path(value: Any, path: Any) -> Any:
+    """``getpath(path)``: the value at a path; ``null`` once something on the way is ``null``."""
+    if type(path) is not list:
+        raise JqError("Path must be specified as an array")
+    if len(path) > MAX_DEPTH:
+        raise too_deep("Path")
+    for key in path:
+        if value is None:
+            return None
+        value = get(value, key)
+    return value
+
+
+def set_path(value: Any, path: Any, new: Any) -> Any:
+    """``setpath(path; new)``: the value with another value at a path; arrays and objects on the way are made.
+
+    Raises:
+        JqError: the path does not fit the value.
+    """
+    if type(path) is not list:
+        raise JqError("Path must be specified as an array")
+    if len(path) > MAX_DEPTH:
+        raise too_deep("Path")
+    parents: list[tuple[Any, Any]] = []
+    for key in path:
+        parents.append((value, key))
+        value = _get_for_update(value, key)
+    for parent, key in reversed(parents):
+        new = put(parent, key, new)
+    return new
+
+
+def _get_for_update(value: Any, key: Any) -> Any:
+    if type(key) is list and type(value) is list:
+        raise JqError("Cannot update field at array index of array")
+    return get(value, key)
+
+
+def put(value: Any, key: Any, new: Any) -> Any:
+    """``value`` with ``new`` at one key."""
+    kind, kind_key = type(value), type(key)
+    if kind_key is str and (kind is dict or value is None):
+        result = dict(value) if value else {}
+        result[key] = new
+        return result
+    if kind_key in NUMBERS and (kind is list or value is None):
+        return _put_element(value or [], key, new)
+    if kind_key is dict and (kind is list or value is None):
+        start, stop = slice_bounds(key)
+        if type(new) is not list:
+            raise JqError("A slice of an array can only be assigned another array")
+        elements: list[Any] = value or []
+        low, high = resolve_bounds(len(elements), start, stop)
+        return elements[:low] + new + elements[high:]
+    if kind_key is dict and kind is str:
+        raise JqError("Cannot update string slices")
+    if kind_key is list and kind is list:
+        raise JqError("Cannot update field at array index of array")
+    raise index_error(value, key)
+
+
+def _put_element(value: list[Any], key: float, new: Any) -> list[Any]:
+    number = double(key)
+    if number != number:  # noqa: PLR0124 - NaN
+        raise JqError("Cannot set array element at NaN index")
+    if number > MAX_INDEX:
+        raise JqError("Array index too large")
+    at = math.floor(number) if number > -1e18 else -MAX_INDEX
+    if at < 0:
+        at += len(value)
+        if at < 0:
+            raise JqError("Out of bounds negative array index")
+    if at >= len(value):
+        return [*value, *([None] * (at - len(value))), new]
+    result = value.copy()
+    result[at] = new
+    return result
+
+
+def delete_paths(value: Any, paths: Any) -> Any:
+    """``delpaths(paths)``: the value without what the paths lead to."""
+    if type(paths) is not list:
+        raise JqError("Paths must be specified as an array")
+    for path in paths:
+        if type(path) is not list:
+            raise JqError("Path must be specified as an array")
+        if len(path) > MAX_DEPTH:
+            raise too_deep("Path")
+    # Backwards, so that an earlier deletion moves nothing that a later path means.
+    ordered = sort_values(paths)
+    ordered.reverse()
+    for path in ordered:
+        if not path:
+            return None
+        value = _delete_path(value, path)
+    return value
+
+
+def _delete_path(value: Any, path: list[Any]) -> Any:
+    parents: list[tuple[Any, Any]] = []
+    for key in path[:-1]:
+        if value is None:
+            break
+        parents.append((value, key))
+        value = get(value, key)
+    if value is None:
+        # Nothing there: the value stays as it is, but for an error that the path itself deserves.
+        return parents[0][0] if parents else None
+    new = _delete_key(value, path[-1])
+    for parent, key in reversed(parents):
+        new = put(parent, key, new)
+    return new
+
+
+def _delete_key(value: Any, key: Any) -> Any:
+    kind, kind_key = type(value), type(key)
+    if kind is dict and kind_key is str:
+        if key not in value:
+            return value
+        return {name: element for name, element in value.items() if name != key}
+    if kind is list and kind_key in NUMBERS:
+        number = double(key)
+        if not -1e18 < number < 1e18:
+            return value
+        at = math.floor(number)
+        if at < 0:
+            at += len(value)
+        return value[:at] + value[at + 1 :] if 0 <= at < len(value) else value
+    if kind is list and kind_key is dict:
+        start, stop = slice_bounds(key)
+        low, high = resolve_bounds(len(value), start, stop)
+        return value[:low] + value[high:]
+    if kind is dict:
+        raise JqError(f"Cannot delete {kind_of(key)} field of object")
+    if kind is list:
+        raise JqError(f"Cannot delete {kind_of(key)} element of array")
+    raise JqError(f"Cannot delete fields from {kind_of(value)}")
+
+
+class Editor:
+    """Sets many paths in one value, and copies each array and object on the way only once.
+
+    What the editor has copied itself it changes in place, as long as nobody else has seen it.
+    """
+
+    __slots__ = ("_owned", "root")
+
+    def __init__(self, value: Any) -> None:
+        self.root = value
+        # By identity; the reference keeps the identity from being used again.
+        self._owned: dict[int, Any] = {}
+
+    def get(self, path: list[Any]) -> Any:
+        """The value at a path, for others to see."""
+        value = get_path(self.root, path)
+        if id(value) in self._owned:
+            self._owned.clear()
+        return value
+
+    def set(self, path: list[Any], new: Any) -> None:
+        """Put a value at a path; as :func:`set_path`."""
+        parents = self._plain_parents(path)
+        if parents is None:
+            self.root = set_path(self.root, path, new)
+            self._owned.clear()
+            return
+        owned = self._owned
+        above: Any = None
+        for place, container in enumerate(parents):
+            if id(container) in owned:
+                above = container
+                continue
+            copy = container.copy()
+            owned[id(copy)] = copy
+            if above is None:
+                self.root = copy
+            else:
+                above[path[place - 1]] = copy
+            above = copy
+        above[path[-1]] = new
+
+    def _plain_parents(self, path: list[Any]) -> list[Any] | None:
+        """The arrays and objects on the way, if all are there and every key just names an element."""
+        value = self.root
+        parents: list[Any] = []
+        if not path:
+            return None
+        last = len(path) - 1
+        for place, key in enumerate(path):
+            kind = type(value)
+            parents.append(value)
+            if kind is dict and type(key) is str:
+                if place < last:
+                    value = value.get(key)
+            elif kind is list and type(key) is int and 0 <= key < len(value):
+                value = value[key]
+            else:
+                return None
+        return parents
+
+
+def unroll(path: Any) -> list[Any]:
+    """The keys of a linked path ``(((), key), key)`` as a list."""
+    keys: list[Any] = []
+    while path:
+        path, key = path
+        keys.append(key)
+    keys.reverse()
+    return keys

@@ -1,0 +1,358 @@
+"""jq's equality, order and arithmetic over plain Python values.
+
+A value is ``None``, ``bool``, ``int``, ``float``, ``str``, ``list`` or ``dict`` with string keys. Values are never changed:
+what looks like an update makes a new value that shares its parts.
+
+A number is an ``int`` as long as it is integral. As in jq 1.8, an integer beyond 2^53 keeps its value until arithmetic
+touches it, which works on doubles; a result beyond 2^53 is therefore a ``float``.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cmp_to_key
+from typing import TYPE_CHECKING, Any, Final
+
+from evenweave.jq.errors import JqError, JqLimitError
+from evenweave.jq.limits import DEFAULT_LIMITS, too_deep
+from evenweave.jq.text import MAX_DEPTH, Exact, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+SAFE: Final = 1 << 53
+"""Integers up to this size are the same as an int and as a double."""
+
+RANKS: Final[dict[type, int]] = {
+    type(None): 0, bool: 1, int: 3, float: 3, Exact: 3, str: 4, list: 5, dict: 6
+}  # fmt: skip
+"""The place of each type in jq's order. ``false`` comes before ``true`` by their own order."""
+
+NUMBERS: Final = frozenset((int, float, Exact))
+
+
+def double(number: float) -> float:
+    """A number as a double; an integer too large for one becomes an infinity."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def tidy(number: float) -> int | float:
+    """The result of arithmetic: an ``int`` if the double is integral and at most 2^53, but for ``-0``."""
+    if number.is_integer() and -SAFE <= number <= SAFE and (number or math.copysign(1.0, number) > 0):
+        return int(number)
+    return number
+
+
+def negate(number: float) -> int | float:
+    """The number with the other sign, its exact text kept."""
+    if type(number) is Exact:
+        return Exact(number.decimal.copy_negate())
+    return -number
+
+
+# Equality and order
+
+
+def equal(left: Any, right: Any) -> bool:
+    """Whether two values are the same: ``1 == true`` is not, ``1 == 1.0`` is, NaN is not even itself.
+
+    Raises:
+        JqError: they are nested more than 10,000 levels deep.
+    """
+    kind = type(left)
+    if kind is type(right):
+        if kind is list or kind is dict:
+            return _equal_deep(left, right)
+        if kind is Exact:
+            return bool(left.decimal == right.decimal)
+        return bool(left == right)
+    if kind in NUMBERS and type(right) in NUMBERS:
+        return _compare_numbers(left, right) == 0
+    return False
+
+
+def _equal_deep(left: Any, right: Any) -> bool:
+    stack: list[tuple[Any, Any, int]] = [(left, right, 0)]
+    while stack:
+        left, right, depth = stack.pop()
+        kind = type(left)
+        if kind is list and type(right) is list:
+            if len(left) != len(right):
+                return False
+            pairs: Iterable[tuple[Any, Any]] = zip(left, right, strict=True)
+        elif kind is dict and type(right) is dict:
+            if left.keys() != right.keys():
+                return False
+            pairs = ((element, right[key]) for key, element in left.items())
+        else:
+            return False
+        if depth >= MAX_DEPTH:
+            raise too_deep("Equality check")
+        for a, b in pairs:
+            inner = type(a)
+            if inner is list or inner is dict:
+                if inner is not type(b):
+                    return False
+                stack.append((a, b, depth + 1))
+            elif not equal(a, b):
+                return False
+    return True
+
+
+def compare(left: Any, right: Any) -> int:
+    """Below, at or above zero as ``left`` sorts before, with or after ``right`` in jq's order of all values.
+
+    Raises:
+        JqError: they are nested more than 10,000 levels deep.
+    """
+    kind, other = type(left), type(right)
+    rank, rank_right = RANKS[kind], RANKS[other]
+    if rank != rank_right:
+        return rank - rank_right
+    if rank == 3:
+        return _compare_numbers(left, right)
+    if rank == 4 or rank == 1:  # noqa: PLR1714 - twice as fast as a set
+        return (left > right) - (left < right)
+    if rank == 0:
+        return 0
+    return _compare_deep(left, right)
+
+
+def _compare_numbers(left: float, right: float) -> int:
+    if type(left) is not type(right) or type(left) is Exact:
+        if type(left) is Exact and type(right) is Exact:
+            return int(left.decimal.compare(right.decimal))
+        if type(left) in {Exact, int} and type(right) in {Exact, int}:
+            return _compare_literals(left, right)
+        left, right = double(left), double(right)
+    if left != left:  # noqa: PLR0124 - NaN sorts below every number, itself included
+        return -1
+    if right != right:  # noqa: PLR0124
+        return 1
+    return (left > right) - (left < right)
+
+
+def _compare_literals(left: float, right: float) -> int:
+    first = left.decimal if isinstance(left, Exact) else left
+    second = right.decimal if isinstance(right, Exact) else right
+    if math.isinf(double(left)) or math.isinf(double(right)):
+        # A decimal with an exponent of a billion must never be expanded to an integer.
+        a, b = double(left), double(right)
+        return (a > b) - (a < b)
+    return int((first > second)) - int((first < second))  # type: ignore[operator]
+
+
+def _compare_deep(left: Any, right: Any) -> int:
+    # Pairs to compare, with their depth; a plain integer is the verdict if all before it were equal.
+    stack: list[Any] = [(left, right, 0)]
+    while stack:
+        item = stack.pop()
+        if type(item) is int:
+            if item:
+                return item
+            continue
+        left, right, depth = item
+        kind = type(left)
+        if kind is not type(right) or (kind is not list and kind is not dict):
+            verdict = compare(left, right)
+            if verdict:
+                return verdict
+            continue
+        if depth >= MAX_DEPTH:
+            raise too_deep("Comparison")
+        if kind is list:
+            stack.append(len(left) - len(right))
+            pairs = [(a, b, depth + 1) for a, b in zip(left, right, strict=False)]
+        else:
+            keys = sorted(left)
+            other = sorted(right)
+            if keys != other:
+                return 1 if keys > other else -1
+            pairs = [(left[key], right[key], depth + 1) for key in keys]
+        pairs.reverse()
+        stack.extend(pairs)
+    return 0
+
+
+order_key: Final[Callable[[Any], Any]] = cmp_to_key(compare)
+"""A key for ``sorted``, ``min`` and ``max`` that follows jq's order."""
+
+
+def sort_values(values: list[Any]) -> list[Any]:
+    """The values in jq's order, equal ones in the order they had."""
+    return sorted(values, key=None if _is_plain(values) else order_key)
+
+
+def _is_plain(values: list[Any]) -> bool:
+    """Whether Python's own order is jq's for these values: all strings, or all small integers."""
+    kinds = set(map(type, values))
+    return kinds in ({str}, {int})
+
+
+def sort_pairs(keys: list[Any], values: list[Any]) -> list[tuple[Any, Any]]:
+    """The (key, value) pairs in the order of the keys."""
+    pairs = list(zip(keys, values, strict=True))
+    if _is_plain(keys):
+        pairs.sort(key=lambda pair: pair[0])
+    else:
+        pairs.sort(key=lambda pair: order_key(pair[0]))
+    return pairs
+
+
+# Arithmetic
+
+
+def add(left: Any, right: Any) -> Any:
+    """``left + right``"""
+    kind, other = type(left), type(right)
+    if kind is int and other is int:
+        result = left + right
+        if -SAFE <= result <= SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
+            return result
+        return tidy(double(left) + double(right))
+    if left is None:
+        return right
+    if right is None:
+        return left
+    if kind in NUMBERS and other in NUMBERS:
+        return tidy(double(left) + double(right))
+    if kind is other:
+        if kind is str:
+            if len(left) + len(right) > DEFAULT_LIMITS.string:
+                raise JqLimitError(f"String too long: more than {DEFAULT_LIMITS.string} characters")
+            return left + right
+        if kind is list:
+            if len(left) + len(right) > DEFAULT_LIMITS.array:
+                raise JqLimitError(f"Array too long: more than {DEFAULT_LIMITS.array} elements")
+            return left + right if left and right else left or right
+        if kind is dict:
+            return {**left, **right} if left and right else left or right
+    raise JqError(f"{describe(left)} and {describe(right)} cannot be added")
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """``left - right``"""
+    kind, other = type(left), type(right)
+    if kind is int and other is int:
+        result = left - right
+        if -SAFE <= result <= SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
+            return result
+        return tidy(double(left) - double(right))
+    if kind in NUMBERS and other in NUMBERS:
+        return tidy(double(left) - double(right))
+    if kind is list and other is list:
+        if _is_plain(right) and _is_plain(left):
+            removed = set(right)
+            return [element for element in left if element not in removed]
+        return [element for element in left if not any(equal(element, one) for one in right)]
+    raise JqError(f"{describe(left)} and {describe(right)} cannot be subtracted")
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """``left * right``"""
+    kind, other = type(left), type(right)
+    if kind in NUMBERS and other in NUMBERS:
+        if kind is int and other is int:
+            result = left * right
+            if -SAFE <= result <= SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
+                return result if result or (left >= 0 and right >= 0) else tidy(float(left) * float(right))
+        return tidy(double(left) * double(right))
+    if kind is str and other in NUMBERS:
+        return _repeat(left, right)
+    if kind in NUMBERS and other is str:
+        return _repeat(right, left)
+    if kind is dict and other is dict:
+        return _merge(left, right)
+    raise JqError(f"{describe(left)} and {describe(right)} cannot be multiplied")
+
+
+def _repeat(text: str, times: float) -> str | None:
+    count = double(times)
+    if not count >= 0:
+        return None
+    if not text:
+        return text
+    if count < 1:
+        count = 1.0 if count > 0 else 0.0
+    if len(text) * count > DEFAULT_LIMITS.string:
+        raise JqError("Repeat string result too long")
+    return text * int(count)
+
+
+def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    result = dict(left)
+    stack: list[tuple[dict[str, Any], dict[str, Any], int]] = [(result, right, 0)]
+    while stack:
+        target, source, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise too_deep("Object merge")
+        for key, element in source.items():
+            if type(element) is dict and type(target.get(key)) is dict:
+                inner = target[key] = dict(target[key])
+                stack.append((inner, element, depth + 1))
+            else:
+                target[key] = element
+    return result
+
+
+def divide(left: Any, right: Any) -> Any:
+    """``left / right``"""
+    kind, other = type(left), type(right)
+    if kind in NUMBERS and other in NUMBERS:
+        divisor = double(right)
+        if divisor == 0:
+            raise JqError(f"{describe(left)} and {describe(right)} cannot be divided because the divisor is zero")
+        return tidy(double(left) / divisor)
+    if kind is str and other is str:
+        return split(left, right)
+    raise JqError(f"{describe(left)} and {describe(right)} cannot be divided")
+
+
+def split(text: str, separator: str) -> list[str]:
+    """``split(separator)``: an empty text has no parts, an empty separator stands between all characters."""
+    if not text:
+        return []
+    return text.split(separator) if separator else list(text)
+
+
+def _to_int64(number: float) -> int:
+    """C's conversion to a signed 64-bit integer, saturating as jq does."""
+    if number != number:  # noqa: PLR0124 - NaN
+        return 0
+    if number >= 9.223372036854775807e18:
+        return (1 << 63) - 1
+    if number <= -9.223372036854775808e18:
+        return -(1 << 63)
+    return int(number)
+
+
+def modulo(left: Any, right: Any) -> Any:
+    """``left % right``: on the integral parts, with the sign of ``left``."""
+    if type(left) in NUMBERS and type(right) in NUMBERS:
+        a, b = double(left), double(right)
+        if a != a or b != b:  # noqa: PLR0124 - NaN
+            return math.nan
+        divisor = _to_int64(b)
+        if divisor == 0:
+            raise JqError(
+                f"{describe(left)} and {describe(right)} cannot be divided (remainder) because the divisor is zero"
+            )
+        dividend = _to_int64(a)
+        result = abs(dividend) % abs(divisor)
+        return tidy(float(-result if dividend < 0 else result)) if result else 0
+    raise JqError(f"{describe(left)} and {describe(right)} cannot be divided")
+
+
+def negative(value: Any) -> Any:
+    """``-value``"""
+    if type(value) in NUMBERS:
+        return negate(value)
+    raise JqError(f"{describe(value)} cannot be negated")
+
+
+ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "+": add, "-": subtract, "*": multiply, "/": divide, "%": modulo
+}  # fmt: skip
