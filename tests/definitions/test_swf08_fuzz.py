@@ -104,13 +104,15 @@ def test_load_survives_cut_texts() -> None:
 @needs_shared
 def test_load_survives_any_property_anywhere() -> None:
     """Each property of the language, wherever it does not belong and with whatever value, gives diagnostics."""
+    action: dict[str, object] = {}
+    plain: dict[str, object] = {"name": "A", "type": "operation", "actions": [action]}
+    base: dict[str, object] = {"id": "x", "specVersion": "0.8", "states": [plain]}
+    options: tuple[object, ...] = (None, [], {}, "", "x", 0, True, [{}], {"x": [1]})
     for key in properties():
-        for value in (None, [], {}, "", "x", 0, True, [{}], {"x": [1]}):
-            base = {"id": "x", "specVersion": "0.8", "states": [{"name": "A", "type": "operation", "actions": [{}]}]}
-            state = {**base["states"][0], key: value}  # type: ignore[dict-item] # a list of dicts
+        for value in options:
             survives(json.dumps({**base, key: value}))
-            survives(json.dumps({**base, "states": [state]}))
-            survives(json.dumps({**base, "states": [{**base["states"][0], "actions": [{key: value}]}]}))  # type: ignore[dict-item]
+            survives(json.dumps({**base, "states": [{**plain, key: value}]}))
+            survives(json.dumps({**base, "states": [{**plain, "actions": [{key: value}]}]}))
 
 
 def test_load_survives_deep_nesting() -> None:

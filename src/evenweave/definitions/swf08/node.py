@@ -58,6 +58,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         exactly_one: groups of properties of which exactly one must be there.
         additional: unknown properties are allowed by the specification's schema.
         flag: `true` is a short form of the object; `false` is reported under this code.
+        binds: the property that names a variable of the expressions inside.
         several: the code of the note for more than one property of a group in `exactly_one`, where that is no error.
         object_needs: properties that the object form requires and the short form goes without.
         needed_unless: property -> (other property, value): it is required unless the other one has that value.
@@ -69,6 +70,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = ()
     additional: ClassVar[bool] = False
     flag: ClassVar[str] = ""
+    binds: ClassVar[str] = ""
     several: ClassVar[str] = ""
     object_needs: ClassVar[tuple[str, ...]] = ()
     needed_unless: ClassVar[Mapping[str, tuple[str, str]]] = {}

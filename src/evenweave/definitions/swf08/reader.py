@@ -50,10 +50,10 @@ class Reader:
         self.findings.append(Finding(code, ref, message, hint, key))
 
     @contextmanager
-    def binding(self, name: str | None) -> Iterator[None]:
-        """Let expressions use a variable, besides the predefined ones."""
+    def binding(self, name: Any) -> Iterator[None]:
+        """Let expressions use a variable besides the others, if its name can be one."""
         outer = self._variables
-        if name and name not in outer:
+        if isinstance(name, str) and name.isascii() and name.isidentifier() and name not in outer:
             self._variables = (*outer, name)
         try:
             yield

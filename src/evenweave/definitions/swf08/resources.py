@@ -148,6 +148,10 @@ class OAuth2Auth(Node, frozen=True, kw_only=True):
     metadata: Metadata = msgspec.field(default_factory=dict)
 
 
+Credentials = BasicAuth | BearerAuth | OAuth2Auth | Expression
+"""Credentials in the definition, or an expression that gives a secret which holds them."""
+
+
 class AuthDef(Node, frozen=True, kw_only=True):
     """Credentials for a resource ("Auth Definition"). As a string, `properties` is an expression for a secret."""
 
@@ -155,9 +159,7 @@ class AuthDef(Node, frozen=True, kw_only=True):
 
     name: Annotated[str, Property(doc="Unique name of the auth definition.", min_length=1)]
     scheme: Annotated[Literal["basic", "bearer", "oauth2"], Property(doc="Kind of credentials.")] = "basic"
-    properties: Annotated[
-        BasicAuth | BearerAuth | OAuth2Auth | Expression, Property(doc="The credentials, or a secret that holds them.")
-    ]
+    properties: Annotated[Credentials, Property(doc="The credentials, or a secret that holds them.")]
 
 
 class Timeouts(Node, frozen=True, kw_only=True):

@@ -12,14 +12,7 @@ def schema() -> dict[str, Any]:
     of resources. It does not know what expressions and times look like inside, and which names exist.
     """
     definitions: dict[str, Any] = {}
-    root = definition_shape().schema(definitions)
-    return (
-        {
-            "$schema": "http://json-schema.org/draft-07/schema#",
-            "title": "Serverless Workflow 0.8",
-            **definitions.pop("Workflow"),
-            "definitions": definitions,
-        }
-        if root
-        else {}
-    )
+    definition_shape().schema(definitions)
+    workflow = definitions.pop("Workflow")
+    draft = "http://json-schema.org/draft-07/schema#"
+    return {"$schema": draft, "title": "Serverless Workflow 0.8", **workflow, "definitions": definitions}

@@ -8,22 +8,12 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final
 
 import msgspec
 
-from evenweave.definitions.swf08.duration import (
-    Duration,
-    Instant,
-    Interval,
-    mend_duration,
-    parse_duration,
-    parse_instant,
-    parse_interval,
-)
-from evenweave.definitions.swf08.expression import Expression, Literal, read_value
+from evenweave.definitions.swf08.expression import Literal, read_value
 from evenweave.definitions.swf08.node import Property
 from evenweave.definitions.swf08.reader import Reader
 from evenweave.source import closest, pointer
@@ -80,116 +70,6 @@ class Shape(ABC):
         return INVALID
 
 
-class StringShape(Shape):
-    """A string; with a parser it is one that stands for something, such as a duration."""
-
-    def __init__(self, note: Property | None = None) -> None:
-        """Take the bounds from a note."""
-        self.min_length = note.min_length if note else 0
-
-    def read(self, reader: Reader, value: Any, ref: str) -> Any:
-        """Read a string."""
-        if not isinstance(value, str):
-            return self.wrong_type(reader, value, ref, "a string")
-        if len(value) < self.min_length:
-            reader.report("SW006", ref, "must not be empty")
-            return INVALID
-        return self.parse(reader, value, ref)
-
-    def parse(self, reader: Reader, text: str, ref: str) -> Any:
-        """Make of the string what the model holds for it."""
-        del reader, ref
-        return text
-
-    def blank(self, ref: str) -> Any:
-        """Return the empty string."""
-        del ref
-        return ""
-
-    def schema(self, definitions: dict[str, Any]) -> dict[str, Any]:
-        """Return the schema of a string."""
-        del definitions
-        return {"type": "string", **({"minLength": self.min_length} if self.min_length else {})}
-
-
-class ExpressionShape(StringShape):
-    """A string that is an expression, with or without `${ }`."""
-
-    def parse(self, reader: Reader, text: str, ref: str) -> Expression:
-        """Read the expression."""
-        return reader.expression(text, ref)
-
-    def blank(self, ref: str) -> Expression:
-        """Return the identity."""
-        return Expression(ref=ref, text=".")
-
-
-class TextOrExpressionShape(StringShape):
-    """A string that is an expression only with `${ }`."""
-
-    def parse(self, reader: Reader, text: str, ref: str) -> str | Expression:
-        """Read the string."""
-        return reader.expression(text, ref) if "${" in text else text
-
-
-class DurationShape(StringShape):
-    """An ISO 8601 duration."""
-
-    def parse(self, reader: Reader, text: str, ref: str) -> Any:
-        """Read the duration."""
-        duration = parse_duration(text, ref)
-        if duration is not None:
-            return duration
-        hint = "ISO 8601, such as PT30S, PT15M, PT1H or P1DT12H"
-        if (meant := mend_duration(text, ref)) is not None:
-            # The specification's own examples write PT30D and PT2W.
-            reader.report("SW310", ref, f'"{text}" has days or weeks behind the T', f"write {meant.text}")
-            return meant
-        guesses = (parse_duration(prefix + text.strip().upper(), ref) for prefix in ("PT", "P", ""))
-        if (guess := next(filter(None, guesses), None)) is not None:
-            hint = f'did you mean "{guess.text}"?'
-        reader.report("SW303", ref, f'"{text}" is no ISO 8601 duration', hint)
-        return INVALID
-
-    def blank(self, ref: str) -> Duration:
-        """Return no time at all."""
-        return Duration(ref=ref, text="PT0S", months=0, milliseconds=0)
-
-
-class IntervalShape(StringShape):
-    """A repeating interval."""
-
-    def parse(self, reader: Reader, text: str, ref: str) -> Any:
-        """Read the interval."""
-        interval = parse_interval(text, ref)
-        if interval is not None:
-            return interval
-        reader.report(
-            "SW304", ref, f'"{text}" is no repeating interval', "such as R/PT2H or R/2030-01-01T08:00:00Z/P1D"
-        )
-        return INVALID
-
-    def blank(self, ref: str) -> Interval:
-        """Return an interval without bounds."""
-        return Interval(ref=ref, text="")
-
-
-class InstantShape(StringShape):
-    """A date and time."""
-
-    def parse(self, reader: Reader, text: str, ref: str) -> Any:
-        """Read the date and time."""
-        instant = parse_instant(text, ref)
-        if instant is not None:
-            return instant
-        reader.report("SW304", ref, f'"{text}" is no date and time', "ISO 8601, such as 2030-01-01T08:00:00Z")
-        return INVALID
-
-    def blank(self, ref: str) -> Instant:
-        """Return the first of all dates."""
-        return Instant(ref=ref, text="", at=datetime.min)
-
-
 class BooleanShape(Shape):
     """True or false."""
 
@@ -211,7 +91,7 @@ class BooleanShape(Shape):
 class NumberShape(Shape):
     """A number, or a string that holds one, or a string of another shape (an expression, a duration)."""
 
-    def __init__(self, note: Property, *, whole: bool, text: StringShape) -> None:
+    def __init__(self, note: Property, *, whole: bool, text: Shape) -> None:
         """Take the bounds from a note.
 
         Args:

@@ -258,6 +258,7 @@ class ForEachState(HandlingState, frozen=True, kw_only=True, tag_field="type", t
     """
 
     exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = (("transition", "end"),)
+    binds: ClassVar[str] = "iterationParam"
     timeouts_allowed: ClassVar[tuple[str, ...]] = ("stateExecTimeout", "actionExecTimeout")
 
     input_collection: Annotated[Expression, Property(doc="Expression that selects the array.")]
