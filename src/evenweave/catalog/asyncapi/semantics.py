@@ -146,11 +146,11 @@ def _braces(
 def _requirements(found: list[Found], references: References, findings: Findings) -> None:
     root = references.root()
     schemes = root.child("components", "securitySchemes")
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, str] = {}
     for name, scheme in schemes.children() if schemes else ():
         followed = references.follow(scheme)
         kind = followed.child("type") if isinstance(followed, Location) else None
-        kinds[str(name)] = kind.value if kind else None
+        kinds[str(name)] = kind.value if kind and isinstance(kind.value, str) else ""
     holders: list[Location] = [layer for each in found for layer in each.layers.of]
     servers = root.child("servers")
     for _, place in servers.children() if servers else ():
@@ -164,11 +164,11 @@ def _requirements(found: list[Found], references: References, findings: Findings
                 _requirement(str(name), scopes, kinds, findings)
 
 
-def _requirement(name: str, scopes: Location, kinds: dict[str, Any], findings: Findings) -> None:
+def _requirement(name: str, scopes: Location, kinds: dict[str, str], findings: Findings) -> None:
     if name not in kinds:
         hint = _meant(name, kinds) or "describe it below components/securitySchemes"
         findings.note("AA406", scopes, f'there is no security scheme "{name}"', hint=hint, part="key")
-    elif scopes.value and kinds[name] not in _SCOPED:
+    elif scopes.value and kinds[name] and kinds[name] not in _SCOPED:
         message = f'a security scheme of type "{kinds[name]}" has no scopes'
         findings.note("AA406", scopes, message, hint="leave the list empty: []")
 
