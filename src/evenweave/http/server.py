@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -52,9 +53,8 @@ class Server:
 
         Raises `ListenError` where the address is taken or not ours.
         """
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            listener = socket.create_server((host, port), family=family, backlog=2048)
+            listener = _listen(host, port)
         except (OSError, OverflowError) as error:
             raise ListenError(
                 f"cannot listen on {host}:{port}: {error}", "choose another port, or stop what has it"
@@ -85,3 +85,20 @@ class Server:
             self._on_stop()
         self._server.should_exit = True
         await self._task
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # The protocol has to be named: asyncio turns Nagle's algorithm off only where it sees TCP, and with it every answer
+    # in two writes, headers and body, waits 40 ms for the client's delayed acknowledgement.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
