@@ -18,7 +18,7 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 @dataclass(eq=False)
-class Problem(Exception):  # noqa: N818 - named as in RFC 9457
+class Problem(Exception):
     """What went wrong, for the client. May be raised by a route; `members` are added to the document."""
 
     status: int

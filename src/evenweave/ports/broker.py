@@ -1,5 +1,5 @@
 """The broker: a durable log of events per channel, read by groups (PROTOCOL section 4)."""
-# ruff: noqa: N818 - errors are named by what they say, like the whole tree of evenweave.errors
+
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ from typing import Self
 
 from evenweave.adapters.brokers.embedded.batch import Batch
 from evenweave.adapters.brokers.embedded.feed import Feed
-from evenweave.adapters.brokers.embedded.intake import Intake
+from evenweave.adapters.brokers.embedded.intake import Intake, Prepared
 from evenweave.adapters.brokers.embedded.log import Log
 from evenweave.adapters.brokers.embedded.registry import Registry
 from evenweave.adapters.brokers.embedded.settling import Settling, draw_jitter
@@ -173,7 +173,14 @@ class EmbeddedBroker:
         Must be called in the same stretch of code, without an `await` in between, as the `Database.submit` of the unit,
         and only if that follows. Raises `Refused` before anything is changed.
         """
-        prepared = [self._intake.prepare(channel, event) for channel, event in events]
+        self.append_prepared(unit, [self.prepare(channel, event) for channel, event in events])
+
+    def prepare(self, channel: str, event: Event) -> Prepared:
+        """Make an event ready for `append_prepared`. Raises `Refused` where the log will never take it."""
+        return self._intake.prepare(channel, event)
+
+    def append_prepared(self, unit: Unit, prepared: Iterable[Prepared]) -> None:
+        """As `append`, for events that were prepared before; does not raise."""
         batch = self._intake.of(unit)
         for one in prepared:
             if not self._intake.find(one[4]):

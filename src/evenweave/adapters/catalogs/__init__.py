@@ -1,0 +1,1 @@
+"""Catalogs: in this process, and in another."""

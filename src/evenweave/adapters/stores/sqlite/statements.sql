@@ -1,0 +1,151 @@
+-- name: definitions
+select id, version, digest, file, document, operations, created, active, sequence
+from definitions where tenant = ? order by sequence
+
+-- name: define
+insert into definitions (tenant, id, version, digest, file, document, operations, created, active)
+values (?, ?, ?, ?, ?, ?, ?, ?, 1)
+
+-- name: retire
+update definitions set active = 0 where tenant = ? and id = ? and digest = ?
+
+-- name: remove_definition
+delete from definitions where tenant = ? and id = ? and digest = ?
+
+-- name: instance
+select state from instances where tenant = ? and id = ?
+
+-- name: save_instance
+insert into instances (tenant, id, definition, version, digest, status, revision, started, updated, due, parent, state)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+on conflict (tenant, id) do update set
+    definition = excluded.definition, version = excluded.version, digest = excluded.digest,
+    status = excluded.status, revision = excluded.revision, updated = excluded.updated,
+    due = excluded.due, state = excluded.state
+
+-- name: save_history
+insert into history (tenant, instance, revision, at, causes) values (?, ?, ?, ?, ?)
+
+-- name: history
+select revision, at, causes from history where tenant = ? and instance = ? order by revision
+
+-- name: instances
+select sequence, id, definition, version, digest, status, started, updated, due from instances
+where tenant = ? and sequence > ? and (? = '' or status = ?) and (? = '' or definition = ?)
+order by sequence limit ?
+
+-- name: instances_by_key
+select i.sequence, i.id, i.definition, i.version, i.digest, i.status, i.started, i.updated, i.due
+from correlations c join instances i on i.tenant = c.tenant and i.id = c.instance
+where c.tenant = ? and i.sequence > ? and (? = '' or i.status = ?) and (? = '' or i.definition = ?) and c.key = ?
+order by i.sequence limit ?
+
+-- name: has_live
+select 1 from instances
+where tenant = ? and definition = ? and digest = ? and status not in ('completed', 'cancelled') limit 1
+
+-- name: due
+select id from instances where tenant = ? and due is not null and due <= ? order by due limit ?
+
+-- name: next_due
+select min(due) from instances where tenant = ? and due is not null
+
+-- name: remove_instance
+delete from instances where tenant = ? and id = ?
+
+-- name: remove_history
+delete from history where tenant = ? and instance = ?
+
+-- name: remove_inbox
+delete from inbox where tenant = ? and instance = ?
+
+-- name: tombstone
+select 1 from tombstones where tenant = ? and instance = ?
+
+-- name: bury
+insert or ignore into tombstones (tenant, instance, at) values (?, ?, ?)
+
+-- name: claimant
+select instance from correlations where tenant = ? and definition = ? and key = ?
+
+-- name: claim
+insert or replace into correlations (tenant, definition, key, instance) values (?, ?, ?, ?)
+
+-- name: release
+delete from correlations where tenant = ? and definition = ? and key = ?
+
+-- name: waits
+select instance, activation, accept from waits
+where tenant = ? and definition = ? and channel = ? and key = ? order by sequence
+
+-- name: listen
+insert into waits (tenant, definition, channel, key, instance, activation, accept) values (?, ?, ?, ?, ?, ?, ?)
+
+-- name: forget
+delete from waits where tenant = ? and instance = ? and activation = ? and accept = ?
+
+-- name: kept
+select sequence, channel, key, event, expires from kept
+where tenant = ? and definition = ? and channel = ? and key = ? order by sequence
+
+-- name: kept_channel
+select sequence, channel, key, event, expires from kept
+where tenant = ? and definition = ? and channel = ? order by sequence
+
+-- name: kept_key
+select sequence, channel, key, event, expires from kept where tenant = ? and definition = ? and key = ? order by sequence
+
+-- name: any_kept
+select max(sequence), count(*) from kept
+
+-- name: keep
+insert into kept (sequence, tenant, definition, channel, key, expires, event) values (?, ?, ?, ?, ?, ?, ?)
+
+-- name: unkeep
+delete from kept where sequence = ?
+
+-- name: expired
+select definition, sequence, channel, key, event, expires from kept where tenant = ? and expires <= ? order by expires limit ?
+
+-- name: last_sequence
+select seq from sqlite_sequence where name = ?
+
+-- name: held
+select sequence, channel, cause from inbox where tenant = ? and instance = ? order by sequence
+
+-- name: hold
+insert into inbox (sequence, tenant, instance, kind, channel, cause) values (?, ?, ?, 'event', ?, ?)
+
+-- name: unhold
+delete from inbox where sequence = ?
+
+-- name: outbox
+select sequence, instance, channel, event from outbox where tenant = ? and sequence > ? order by sequence limit ?
+
+-- name: put_outbox
+insert into outbox (tenant, sequence, instance, channel, event) values (?, ?, ?, ?, ?)
+
+-- name: sent
+delete from outbox where sequence = ?
+
+-- name: seen
+select 1 from dedupe where tenant = ? and key = ?
+
+-- name: see
+insert or ignore into dedupe (tenant, key, at) values (?, ?, ?)
+
+-- name: prune_dedupe
+delete from dedupe where (tenant, key) in (select tenant, key from dedupe where at < ? limit ?)
+
+-- name: prune_tombstones
+delete from tombstones where (tenant, instance) in (select tenant, instance from tombstones where at < ? limit ?)
+
+-- name: positions
+select channel, log, position from positions where tenant = ?
+
+-- name: advance
+insert into positions (tenant, channel, log, position) values (?, ?, ?, ?)
+on conflict (tenant, channel) do update set log = excluded.log, position = excluded.position
+
+-- name: park
+insert into parked (tenant, instance, channel, event, reason, at) values (?, ?, ?, ?, ?, ?)

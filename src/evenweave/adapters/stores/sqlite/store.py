@@ -1,0 +1,207 @@
+"""The SQLite store of the Workflow Engine (PROTOCOL section 2, SQLite): one worker, one writer, group commit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from evenweave.adapters.sqlite import Dropped, Migrations, RowRefused, Unit, load_statements
+from evenweave.adapters.stores.sqlite.hot import Hot
+from evenweave.adapters.stores.sqlite.overlay import Overlay
+from evenweave.adapters.stores.sqlite.transaction import SqliteTransaction
+from evenweave.ports.store import (
+    DefinitionRow,
+    HistoryEntry,
+    InstanceSummary,
+    Kept,
+    Outgoing,
+    Position,
+    StoreRefused,
+    StoreUnavailable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from evenweave.adapters.sqlite import Database
+    from evenweave.ports.clock import Clock
+
+PACKAGE = "evenweave.adapters.stores.sqlite"
+MIGRATIONS = Migrations("engine", PACKAGE)
+HOT_INSTANCES = 20_000
+
+_DECODE = msgspec.msgpack.Decoder().decode
+
+
+class Log(Protocol):
+    """A broker's log in the same database."""
+
+    def prepare(self, channel: str, event: dict[str, Any]) -> Any:
+        """Make an event ready. Raises `evenweave.ports.broker.Refused` where the log will never take it."""
+        ...
+
+    def append(self, unit: Unit, prepared: Iterable[Any]) -> None:
+        """Put prepared events into a unit; it is submitted at once."""
+        ...
+
+    def acknowledge(self, unit: Unit, through: Mapping[str, int]) -> None:
+        """Put into a unit how far channels were read."""
+        ...
+
+
+class SqliteStore:
+    """See `evenweave.ports.store.Store`.
+
+    Where the broker's log is in the same database, events go into it as part of a transaction: the log row is the
+    outbox row, and the group's cursor is the position. Otherwise both have tables of their own.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        tenant: str = "default",
+        log: Log | None = None,
+        hot: int = HOT_INSTANCES,
+    ) -> None:
+        self.database = database
+        self.reader = database.reader
+        self.clock = clock
+        self.tenant = tenant
+        self.sql = load_statements(PACKAGE)
+        self.overlay = Overlay()
+        self.hot = Hot(hot)
+        self._on_outgoing: Callable[[Sequence[Outgoing]], None] | None = None
+        self.log = log
+        self._number = 0
+        self._sequences: dict[str, int] = {}
+        self._queued: dict[int, SqliteTransaction] = {}
+        self.has_kept = bool(self.reader.row(self.sql["any_kept"])[1])  # type: ignore[index]
+
+    @property
+    def holds_log(self) -> bool:
+        """Whether the broker's log is in the same database."""
+        return self.log is not None
+
+    def begin(self) -> SqliteTransaction:
+        """A new transaction."""
+        return SqliteTransaction(self)
+
+    def when_outgoing(self, listener: Callable[[Sequence[Outgoing]], None]) -> None:
+        """Tell the listener of outbox rows when they are durable."""
+        self._on_outgoing = listener
+
+    def queue(self, transaction: SqliteTransaction) -> asyncio.Future[None]:
+        """Queue a transaction; lookups see it from now on, the future is done when it is durable."""
+        self._number += 1
+        number = transaction.number = self._number
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        transaction.write_layer()
+        transaction.write_outgoing()
+        self.overlay.add(transaction.layer, number)
+        if "kept" in transaction.layer.tables:
+            self.has_kept = True
+        for id_, instance in transaction.instances.items():
+            self.hot.pin(id_, number, instance)
+
+        def done(error: Exception | None) -> None:
+            self._settle(transaction, error, future)
+
+        self._queued[number] = transaction
+        self.database.submit(transaction.unit, done)
+        return future
+
+    def next_sequence(self, table: str) -> int:
+        """The next value of a table's sequence; given here, so that rows can be named before they are written."""
+        last = self._sequences.get(table)
+        if last is None:
+            last = self.reader.value(self.sql["last_sequence"], (table,)) or 0
+        self._sequences[table] = last + 1
+        return last + 1
+
+    async def definitions(self) -> Sequence[DefinitionRow]:
+        """All definitions, in the order of registration."""
+        rows = self.reader.rows(self.sql["definitions"], (self.tenant,))
+        return [msgspec.convert(row, DefinitionRow, strict=False) for row in rows]
+
+    async def positions(self) -> Mapping[str, Position]:
+        """How far each channel was read."""
+        rows = self.reader.rows(self.sql["positions"], (self.tenant,))
+        return {channel: Position(log, position) for channel, log, position in rows}
+
+    async def instances(
+        self, *, status: str = "", definition: str = "", key: str = "", after: int = 0, limit: int = 100
+    ) -> Sequence[InstanceSummary]:
+        """A page of instances, oldest first."""
+        where = (self.tenant, after, status, status, definition, definition)
+        if key:
+            rows = self.reader.rows(self.sql["instances_by_key"], (*where, key, limit))
+        else:
+            rows = self.reader.rows(self.sql["instances"], (*where, limit))
+        return [InstanceSummary(*row) for row in rows]
+
+    async def history(self, instance: str) -> Sequence[HistoryEntry]:
+        """The bursts of an instance, oldest first."""
+        return [HistoryEntry(*row) for row in self.reader.rows(self.sql["history"], (self.tenant, instance))]
+
+    async def has_live(self, definition: str, digest: str) -> bool:
+        """Whether an instance of the definition has not ended, as far as it is durable."""
+        return self.reader.row(self.sql["has_live"], (self.tenant, definition, digest)) is not None
+
+    async def due(self, now: float, limit: int) -> Sequence[str]:
+        """Instances with a deadline that is over."""
+        return [row[0] for row in self.reader.rows(self.sql["due"], (self.tenant, now, limit))]
+
+    async def next_due(self) -> float | None:
+        """The earliest deadline."""
+        found: float | None = self.reader.value(self.sql["next_due"], (self.tenant,))
+        return found
+
+    async def expired(self, now: float, limit: int) -> Sequence[tuple[str, Kept]]:
+        """Kept events whose time is over."""
+        rows = self.reader.rows(self.sql["expired"], (self.tenant, now, limit))
+        return [(row[0], Kept(row[1], row[2], row[3], _DECODE(row[4]), row[5])) for row in rows]
+
+    async def outbox(self, after: int, limit: int) -> Sequence[Outgoing]:
+        """Events that wait to be published."""
+        rows = self.reader.rows(self.sql["outbox"], (self.tenant, after, limit))
+        return [Outgoing(row[0], row[1], row[2], _DECODE(row[3])) for row in rows]
+
+    async def prune(self, before: float, limit: int) -> None:
+        """Remove old dedupe keys and tombstones, in one small step."""
+        unit = Unit()
+        unit.add(self.sql["prune_dedupe"], (before, limit))
+        unit.add(self.sql["prune_tombstones"], (before, limit))
+        await self.database.durable(unit)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self.database.close()
+
+    def _settle(self, transaction: SqliteTransaction, error: Exception | None, future: asyncio.Future[None]) -> None:
+        number = transaction.number
+        del self._queued[number]
+        if error is None:
+            self.overlay.drop(transaction.layer, number)
+            for id_ in transaction.instances:
+                self.hot.settle(id_, number)
+            if transaction.outgoing and self._on_outgoing is not None:
+                self._on_outgoing(transaction.outgoing)
+            if not future.done():
+                future.set_result(None)
+            return
+        # Everything queued behind goes as well: what it looked up is not there.
+        self.overlay.clear()
+        self.hot.clear()
+        self._sequences.clear()
+        if not future.done():
+            future.set_exception(_explain(error))
+
+
+def _explain(error: Exception) -> Exception:
+    if isinstance(error, RowRefused | Dropped):
+        return StoreRefused(str(error), own=isinstance(error, RowRefused))
+    return StoreUnavailable(str(error))

@@ -1,0 +1,281 @@
+"""One transaction of the SQLite store: lookups through the layers, writes into one unit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from evenweave.adapters.sqlite import Unit
+from evenweave.adapters.stores.sqlite.overlay import Layer
+from evenweave.engine import codec
+from evenweave.ports.store import Held, Kept, Outgoing, Wait
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable, Sequence
+
+    from evenweave.adapters.stores.sqlite.store import SqliteStore
+    from evenweave.engine import Instance
+    from evenweave.ports.store import DefinitionRow, Position
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder().decode
+
+
+class SqliteTransaction:
+    """See `evenweave.ports.store.Transaction`. Its lookups never suspend."""
+
+    __slots__ = ("_store", "instances", "layer", "number", "outgoing", "positions", "prepared", "unit")
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.number = 0
+        self.unit = Unit()
+        self.layer = Layer()
+        self.instances: dict[str, Instance | None] = {}
+        self.outgoing: list[Outgoing] = []
+        self.prepared: list[Any] = []
+        self.positions: dict[str, Position] = {}
+
+    # Lookups.
+
+    async def unseen(self, key: bytes) -> bool:
+        """Whether the key is new; it is recorded."""
+        if self._rows("dedupe", (key,)):
+            return False
+        store = self._store
+        if store.reader.value(store.sql["seen"], (store.tenant, key)) is not None:
+            return False
+        self.layer.put("dedupe", (key,), 0, True)
+        self.unit.add(store.sql["see"], (store.tenant, key, store.clock.now() / 1000))
+        return True
+
+    async def instance(self, id: str) -> Instance | None:  # noqa: A002
+        """The newest state."""
+        if id in self.instances:
+            return self.instances[id]
+        store = self._store
+        found = store.hot.get(id)
+        if found is None and not store.hot.is_gone(id):
+            data = store.reader.value(store.sql["instance"], (store.tenant, id))
+            if data is not None:
+                found = codec.decode(data)
+                store.hot.remember(id, found)
+        return found
+
+    async def buried(self, id: str) -> bool:  # noqa: A002
+        """Whether the instance was deleted."""
+        store = self._store
+        if self._rows("tombstones", (id,)):
+            return True
+        return store.reader.value(store.sql["tombstone"], (store.tenant, id)) is not None
+
+    async def claimant(self, definition: str, key: str) -> str | None:
+        """Who stands for the key."""
+        store = self._store
+        rows = self._rows("correlations", (definition, key))
+        if 0 in rows:
+            found: str | None = rows[0]
+            return found
+        value: str | None = store.reader.value(store.sql["claimant"], (store.tenant, definition, key))
+        return value
+
+    async def waits(self, definition: str, channel: str, key: str) -> Sequence[Wait]:
+        """The waits, oldest first."""
+        store = self._store
+        durable = store.reader.rows(store.sql["waits"], (store.tenant, definition, channel, key))
+        rows = {Wait(*row): True for row in durable}
+        return [wait for wait, there in self._rows("waits", (definition, channel, key), rows).items() if there]
+
+    async def kept(self, definition: str, channel: str | None, key: str | None) -> Sequence[Kept]:
+        """Kept events, oldest first."""
+        store = self._store
+        if not store.has_kept and not self.layer.tables.get("kept"):
+            return ()
+        tenant = store.tenant
+        if channel is None:
+            durable = store.reader.rows(store.sql["kept_key"], (tenant, definition, key))
+        elif key is None:
+            durable = store.reader.rows(store.sql["kept_channel"], (tenant, definition, channel))
+        else:
+            durable = store.reader.rows(store.sql["kept"], (tenant, definition, channel, key))
+        rows: dict[int, Kept | None] = {
+            row[0]: Kept(row[0], row[1], row[2], _DECODE(row[3]), row[4]) for row in durable
+        }
+        found = self._rows("kept", (definition,), rows)
+        return [
+            item
+            for sequence, item in sorted(found.items())
+            if item is not None and channel in {None, item.channel} and key in {None, item.key}
+        ]
+
+    async def held(self, instance: str) -> Sequence[Held]:
+        """The inbox, oldest first."""
+        store = self._store
+        durable = store.reader.rows(store.sql["held"], (store.tenant, instance))
+        rows: dict[int, Held | None] = {row[0]: Held(row[0], row[1], _DECODE(row[2])) for row in durable}
+        return [item for _, item in sorted(self._rows("inbox", (instance,), rows).items()) if item is not None]
+
+    # Writes.
+
+    def save(self, instance: Instance, state: bytes, causes: bytes) -> None:
+        """Write an instance and the history of its burst."""
+        i, store = instance, self._store
+        parent = None if i.parent is None else i.parent[0]
+        self.unit.add(
+            store.sql["save_instance"],
+            (
+                store.tenant,
+                i.id,
+                i.definition,
+                i.version,
+                i.digest,
+                i.status,
+                i.revision,
+                i.started,
+                i.updated,
+                i.due,
+                parent,
+                state,
+            ),
+        )
+        self.unit.add(store.sql["save_history"], (store.tenant, i.id, i.revision, i.updated, causes))
+        self.instances[i.id] = instance
+
+    def claim(self, definition: str, key: str, instance: str) -> None:
+        """Let the instance stand for the key."""
+        self.layer.put("correlations", (definition, key), 0, instance)
+
+    def release(self, definition: str, key: str) -> None:
+        """Give the key free."""
+        self.layer.put("correlations", (definition, key), 0, None)
+
+    def listen(self, definition: str, channel: str, key: str, wait: Wait) -> None:
+        """Add a wait."""
+        self.layer.put("waits", (definition, channel, key), wait, True)
+
+    def forget(self, definition: str, channel: str, key: str, wait: Wait) -> None:
+        """Remove a wait."""
+        self.layer.put("waits", (definition, channel, key), wait, None)
+
+    def keep(self, definition: str, channel: str, key: str, event: dict[str, Any], expires: float) -> None:
+        """Keep an event."""
+        kept = Kept(self._store.next_sequence("kept"), channel, key, event, expires)
+        self.layer.put("kept", (definition,), kept.sequence, kept)
+
+    def unkeep(self, definition: str, kept: Kept) -> None:
+        """Remove a kept event."""
+        self.layer.put("kept", (definition,), kept.sequence, None)
+
+    def hold(self, instance: str, channel: str, event: dict[str, Any]) -> None:
+        """Put an event into an inbox."""
+        held = Held(self._store.next_sequence("inbox"), channel, event)
+        self.layer.put("inbox", (instance,), held.sequence, held)
+
+    def unhold(self, instance: str, held: Held) -> None:
+        """Remove an event from an inbox."""
+        self.layer.put("inbox", (instance,), held.sequence, None)
+
+    def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
+        """Publish an event once this is committed."""
+        log = self._store.log
+        if log is None:
+            self.outgoing.append(Outgoing(0, instance, channel, event))
+        else:
+            self.prepared.append(log.prepare(channel, event))
+
+    def park(self, instance: str, channel: str, event: dict[str, Any], reason: str, at: float) -> None:
+        """Put an event aside."""
+        self._add("park", instance, channel, _ENCODE(event), reason, at)
+
+    def advance(self, channel: str, position: Position) -> None:
+        """Store how far the channel was read."""
+        self.positions[channel] = position
+
+    def define(self, row: DefinitionRow) -> None:
+        """Add a definition; one of the same digest is replaced, so that it becomes the newest."""
+        self._add("remove_definition", row.id, row.digest)
+        self._add("define", row.id, row.version, row.digest, row.file, row.document, row.operations, row.created)
+
+    def retire(self, definition: str, digest: str) -> None:
+        """Let a definition start no more instances."""
+        self._add("retire", definition, digest)
+
+    def remove_definition(self, definition: str, digest: str) -> None:
+        """Remove a definition."""
+        self._add("remove_definition", definition, digest)
+
+    def remove_instance(self, instance: Instance, at: float) -> None:
+        """Remove an instance; a tombstone stays."""
+        self.instances[instance.id] = None
+        self.layer.put("tombstones", (instance.id,), 0, True)
+        self._add("remove_instance", instance.id)
+        self._add("remove_history", instance.id)
+        self._add("remove_inbox", instance.id)
+        self._add("bury", instance.id, at)
+
+    def sent(self, sequence: int) -> None:
+        """Remove an outbox row."""
+        self.unit.add(self._store.sql["sent"], (sequence,))
+
+    def queue(self) -> asyncio.Future[None]:
+        """Queue it; lookups see it from now on."""
+        return self._store.queue(self)
+
+    def write_layer(self) -> None:
+        """Turn what became of each row into its one statement; a row that came and went in between is none."""
+        for (definition, key), rows in self._written("correlations"):
+            for instance in rows.values():
+                if instance is None:
+                    self._add("release", definition, key)
+                else:
+                    self._add("claim", definition, key, instance)
+        for (definition, channel, key), rows in self._written("waits"):
+            for wait, there in rows.items():
+                if there:
+                    self._add("listen", definition, channel, key, wait.instance, wait.activation, wait.index)
+                else:
+                    self._add("forget", wait.instance, wait.activation, wait.index)
+        for (definition,), rows in self._written("kept"):
+            for sequence, kept in rows.items():
+                if kept is None:
+                    self.unit.add(self._store.sql["unkeep"], (sequence,))
+                else:
+                    values = (definition, kept.channel, kept.key, kept.expires, _ENCODE(kept.event))
+                    self.unit.add(self._store.sql["keep"], (sequence, self._store.tenant, *values))
+        for (instance,), rows in self._written("inbox"):
+            for sequence, held in rows.items():
+                if held is None:
+                    self.unit.add(self._store.sql["unhold"], (sequence,))
+                else:
+                    row = (instance, held.channel, _ENCODE(held.event))
+                    self.unit.add(self._store.sql["hold"], (sequence, self._store.tenant, *row))
+
+    def write_outgoing(self) -> None:
+        """Write what is published and how far was read: into the log itself where it is here, else into own tables."""
+        store = self._store
+        if store.log is not None:
+            if self.prepared:
+                store.log.append(self.unit, self.prepared)
+            if self.positions:
+                store.log.acknowledge(self.unit, {name: each.position for name, each in self.positions.items()})
+            return
+        numbered = [
+            Outgoing(store.next_sequence("outbox"), item.instance, item.channel, item.event) for item in self.outgoing
+        ]
+        self.outgoing = numbered
+        for item in numbered:
+            self._add("put_outbox", item.sequence, item.instance, item.channel, _ENCODE(item.event))
+        for channel, position in self.positions.items():
+            self._add("advance", channel, position.log, position.position)
+
+    def _written(self, table: str) -> Iterable[tuple[Any, dict[Any, Any]]]:
+        return self.layer.tables.get(table, {}).items()
+
+    def _add(self, name: str, *row: Any) -> None:
+        self.unit.add(self._store.sql[name], (self._store.tenant, *row))
+
+    def _rows(self, table: str, group: tuple[Any, ...], rows: dict[Any, Any] | None = None) -> dict[Any, Any]:
+        found: dict[Any, Any] = {} if rows is None else rows
+        return self.layer.over(table, group, self._store.overlay.over(table, group, found))

@@ -1,0 +1,168 @@
+"""The composition root: from a configuration to running parts. The only module that names an adapter.
+
+Each part serves until `stop`. Faces are put in front of them by who calls this: nothing here listens on a port.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from evenweave.adapters.brokers.embedded import MIGRATIONS as BROKER_MIGRATIONS
+from evenweave.adapters.brokers.embedded import EmbeddedBroker
+from evenweave.adapters.brokers.embedded.joined import JoinedLog
+from evenweave.adapters.brokers.remote import RemoteBroker
+from evenweave.adapters.catalogs.local import MIGRATIONS as CATALOG_MIGRATIONS
+from evenweave.adapters.catalogs.local import LocalCatalog
+from evenweave.adapters.catalogs.remote import RemoteCatalog
+from evenweave.adapters.clocks import SystemClock
+from evenweave.adapters.sqlite import Database
+from evenweave.adapters.stores.sqlite import MIGRATIONS as STORE_MIGRATIONS
+from evenweave.adapters.stores.sqlite import SqliteStore
+from evenweave.worker import Engine, Settings
+from evenweave.worker.reading import FeedReader, LogReader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from evenweave.ports.broker import Broker, Subscription
+    from evenweave.ports.clock import Clock
+
+LOOPBACK = "127.0.0.1"
+PORTS = {"dev": 7400, "catalog": 7401, "engine": 7402, "runtime": 7403}
+TENANT = "default"
+
+
+class CatalogPart:
+    """The Catalog as a process of its own."""
+
+    def __init__(self, database: Database, catalog: LocalCatalog) -> None:
+        self._database = database
+        self.catalog = catalog
+
+    @classmethod
+    async def start(cls, data: Path, *, clock: Clock | None = None) -> CatalogPart:
+        """Serve from ``data/catalog.db``."""
+        database = Database.open(data / "catalog.db", [CATALOG_MIGRATIONS])
+        return cls(database, LocalCatalog(database, clock or SystemClock(), tenant=TENANT))
+
+    async def stop(self) -> None:
+        """Write what is queued and let go of the file."""
+        await self._database.close()
+
+
+class RuntimePart:
+    """The Runtime as a process of its own."""
+
+    def __init__(self, database: Database, broker: EmbeddedBroker) -> None:
+        self._database = database
+        self.broker = broker
+
+    @classmethod
+    async def start(cls, data: Path, *, clock: Clock | None = None) -> RuntimePart:
+        """Serve from ``data/runtime.db``."""
+        database = Database.open(data / "runtime.db", [BROKER_MIGRATIONS])
+        return cls(database, await EmbeddedBroker.open(database, clock=clock or SystemClock(), tenant=TENANT))
+
+    async def stop(self) -> None:
+        """End what waits, write what is queued and let go of the file."""
+        await self.broker.close()
+        await self._database.close()
+
+
+class EnginePart:
+    """The Workflow Engine as a process of its own, with a Catalog and a Runtime elsewhere."""
+
+    def __init__(self, engine: Engine, resources: AsyncExitStack) -> None:
+        self.engine = engine
+        self._resources = resources
+
+    @classmethod
+    async def start(
+        cls, data: Path, *, catalog: str, runtime: str, settings: Settings | None = None, clock: Clock | None = None
+    ) -> EnginePart:
+        """Serve from ``data/engine.db``; ``catalog`` and ``runtime`` are where those listen."""
+        clock, settings = clock or SystemClock(), settings or Settings()
+        resources = AsyncExitStack()
+        async with resources:
+            database = Database.open(data / "engine.db", [STORE_MIGRATIONS])
+            resources.push_async_callback(database.close)
+            broker = RemoteBroker(runtime)
+            resources.push_async_callback(broker.close)
+            operations = RemoteCatalog(catalog)
+            resources.push_async_callback(operations.close)
+            store = SqliteStore(database, clock, tenant=TENANT)
+            reader = LogReader(store, broker, clock, group=settings.group, wait_s=settings.poll_s)
+            engine = Engine(
+                store,
+                broker,
+                operations,
+                clock,
+                reader=reader,
+                subscribed=reader.subscribed,
+                settings=settings,
+                tenant=TENANT,
+            )
+            await engine.start()
+            resources.push_async_callback(engine.stop)
+            return cls(engine, resources.pop_all())
+
+    async def stop(self) -> None:
+        """Stop taking events, write what is queued and let go of the file."""
+        await self._resources.aclose()
+
+
+class Whole:
+    """Catalog, Workflow Engine and Runtime in one process, on one database: the log row is the outbox row."""
+
+    def __init__(
+        self, catalog: LocalCatalog, broker: EmbeddedBroker, engine: Engine, resources: AsyncExitStack
+    ) -> None:
+        self.catalog = catalog
+        self.broker = broker
+        self.engine = engine
+        self._resources = resources
+
+    @classmethod
+    async def start(cls, path: Path | None, *, settings: Settings | None = None, clock: Clock | None = None) -> Whole:
+        """Serve from the database file, or from memory."""
+        clock, settings = clock or SystemClock(), settings or Settings()
+        resources = AsyncExitStack()
+        async with resources:
+            database = Database.open(path, [CATALOG_MIGRATIONS, BROKER_MIGRATIONS, STORE_MIGRATIONS])
+            resources.push_async_callback(database.close)
+            broker = await EmbeddedBroker.open(database, clock=clock, tenant=TENANT)
+            resources.push_async_callback(broker.close)
+            catalog = LocalCatalog(database, clock, tenant=TENANT)
+            log = JoinedLog(broker)
+            # The group is there before anything is subscribed: its id is what the log is read by.
+            subscription = await broker.subscribe(settings.group, [], mode="read")
+            log.subscription = subscription.id
+            store = SqliteStore(database, clock, tenant=TENANT, log=log)
+            reader = FeedReader(broker.reader(subscription.id))
+            engine = Engine(
+                store,
+                broker,
+                catalog,
+                clock,
+                reader=reader,
+                subscribed=_nothing,
+                settings=settings,
+                tenant=TENANT,
+            )
+            await engine.start()
+            resources.push_async_callback(engine.stop)
+            return cls(catalog, broker, engine, resources.pop_all())
+
+    async def stop(self) -> None:
+        """Stop taking events, write what is queued and let go of the file."""
+        await self._resources.aclose()
+
+
+def remote_broker(url: str) -> Broker:
+    """The broker of a Runtime that listens elsewhere."""
+    return RemoteBroker(url)
+
+
+def _nothing(_: Subscription) -> None:
+    pass

@@ -1,0 +1,33 @@
+"""The workflow engine: deterministic, without I/O.
+
+A *cause* moves an instance, a *burst* is all moves until everything in it waits again, an *effect* is what a burst asks of
+the outside. The same instance and causes give the same effects, byte for byte: time comes in as ``now``, ids are counted.
+"""
+
+from evenweave.engine.burst import Burst, Step, start, step
+from evenweave.engine.causes import Arrival, Begin, Cause, Command, Continue, Deadline
+from evenweave.engine.effects import Claim, Effect, Forget, Listen, Publish
+from evenweave.engine.instance import Fiber, Frame, Instance, Reason, Status
+
+__all__ = [
+    "Arrival",
+    "Begin",
+    "Burst",
+    "Cause",
+    "Claim",
+    "Command",
+    "Continue",
+    "Deadline",
+    "Effect",
+    "Fiber",
+    "Forget",
+    "Frame",
+    "Instance",
+    "Listen",
+    "Publish",
+    "Reason",
+    "Status",
+    "Step",
+    "start",
+    "step",
+]

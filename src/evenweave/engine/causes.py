@@ -1,0 +1,63 @@
+"""What moves an instance."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+
+class Begin(Struct, frozen=True, tag_field="cause", tag="begin"):
+    """The instance starts: with its input and, where an event started it, that event.
+
+    Attributes:
+        input: The data of the instance; an event's payload is folded in by the definition's own rules.
+        event: The event that started it.
+        start: Which of the plan's starts it matched.
+    """
+
+    input: Any
+    event: dict[str, Any] | None = None
+    start: int = 0
+
+
+class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):
+    """An event for this instance.
+
+    Attributes:
+        channel: Where it arrived.
+        event: The event.
+        activation: The activation that it has to match: of a task (an echo) or of an await (a wait row); `None` lets the
+            instance look through everything that it waits for (correlation).
+        echo: The activation is a task's.
+    """
+
+    channel: str
+    event: dict[str, Any]
+    activation: int | None = None
+    echo: bool = False
+
+
+class Deadline(Struct, frozen=True, tag_field="cause", tag="deadline"):
+    """The time that the instance waited for has come; every deadline up to ``now`` is over."""
+
+
+class Continue(Struct, frozen=True, tag_field="cause", tag="continue"):
+    """The rest of a burst that was too long."""
+
+
+class Command(Struct, frozen=True, tag_field="cause", tag="command"):
+    """What a person asks for.
+
+    Attributes:
+        verb: The command.
+        reason: One sentence that says why, for the instance's reason.
+        type: The type of the reason.
+    """
+
+    verb: Literal["suspend", "resume", "cancel", "fault"]
+    reason: str = ""
+    type: str = "command"
+
+
+Cause = Begin | Arrival | Deadline | Continue | Command

@@ -1,0 +1,49 @@
+"""What a burst asks of the outside; the worker puts each into the burst's transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+
+class Publish(Struct, frozen=True):
+    """Publish an event; it is named ``<instance id>:<n>`` for ever, however often it is sent."""
+
+    n: int
+    channel: str
+    event: dict[str, Any]
+
+
+class Listen(Struct, frozen=True):
+    """An await that no echo finds: an event on the channel, with the key where there is one, goes to it.
+
+    Attributes:
+        activation: The await's.
+        index: Which of its accepts.
+        channel: The channel.
+        key: The correlation key (`evenweave.engine.correlate.key`), or empty.
+    """
+
+    activation: int
+    index: int
+    channel: str
+    key: str
+
+
+class Forget(Struct, frozen=True):
+    """The await is over; what was asked for by `Listen` goes."""
+
+    activation: int
+    index: int
+    channel: str
+    key: str
+
+
+class Claim(Struct, frozen=True):
+    """The instance stands for a correlation key of its definition from now until it ends."""
+
+    key: str
+
+
+Effect = Publish | Listen | Forget | Claim

@@ -1,0 +1,66 @@
+"""The life cycle of an instance, as one table (DESIGN section 4).
+
+What happens to an instance is a *turn*; the table says which status it has after it. A turn that is not in the table for
+a status is refused: a command with `NotAllowed`, anything else is kept until the instance can take it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from evenweave.errors import EvenweaveError
+
+if TYPE_CHECKING:
+    from evenweave.engine.instance import Status
+
+Turn = Literal[
+    "start", "gather", "move", "pause", "wait", "end", "fault", "suspend", "resume", "cancel", "retry", "skip"
+]
+
+LIFE: dict[tuple[Status, Turn], Status] = {
+    # A start that needs several events gathers them first.
+    ("pending", "gather"): "pending",
+    ("pending", "start"): "running",
+    ("pending", "suspend"): "suspended",
+    ("pending", "cancel"): "cancelled",
+    # Inside a burst.
+    ("running", "move"): "running",
+    ("running", "pause"): "running",
+    ("running", "wait"): "waiting",
+    ("running", "end"): "completed",
+    ("running", "fault"): "faulted",
+    ("running", "suspend"): "suspended",
+    ("running", "cancel"): "cancelled",
+    # Between bursts.
+    ("waiting", "move"): "running",
+    ("waiting", "fault"): "faulted",
+    ("waiting", "suspend"): "suspended",
+    ("waiting", "cancel"): "cancelled",
+    ("suspended", "resume"): "running",
+    ("suspended", "cancel"): "cancelled",
+    # A faulted instance keeps its frames, so that a step can be run again or passed over.
+    ("faulted", "retry"): "running",
+    ("faulted", "skip"): "running",
+    ("faulted", "cancel"): "cancelled",
+}
+
+
+class NotAllowed(EvenweaveError):
+    """The instance's status does not allow what was asked of it."""
+
+
+def allows(status: Status, turn: Turn) -> bool:
+    """Whether an instance in this status can take the turn."""
+    return (status, turn) in LIFE
+
+
+def after(status: Status, turn: Turn) -> Status:
+    """The status after the turn.
+
+    Raises:
+        NotAllowed: The status does not allow the turn; the message names both.
+    """
+    try:
+        return LIFE[status, turn]
+    except KeyError:
+        raise NotAllowed(f"an instance that is {status} cannot {turn}") from None

@@ -1,0 +1,70 @@
+"""How results become part of data: 0.8, "Data Merging", and the join of branches. Nothing is changed in place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def merge(into: Any, value: Any) -> Any:
+    """The data with a value merged into it (0.8, "Data Merging").
+
+    Objects merge key by key, deeply; arrays are concatenated and each element is there once; everything else, and values
+    of different types, is replaced by the new value. Parts that do not change are shared with the arguments.
+    """
+    if into.__class__ is dict and value.__class__ is dict:
+        if not value:
+            return into
+        merged = dict(into)
+        for key, item in value.items():
+            merged[key] = merge(merged[key], item) if key in merged else item
+        return merged
+    if into.__class__ is list and value.__class__ is list:
+        return _unite(into, value)
+    return value
+
+
+def changes(before: Any, after: Any) -> Any:
+    """What a branch changed: the part of ``after`` that is not already in ``before``, to be merged into what others made.
+
+    Without it, a branch that left a value alone would overwrite what its neighbour wrote there with the old value.
+    """
+    if before.__class__ is dict and after.__class__ is dict:
+        return {
+            key: changes(before[key], item) if key in before else item
+            for key, item in after.items()
+            if key not in before or (item is not before[key] and not same(item, before[key]))
+        }
+    return after
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equality as JSON has it: ``true`` is not 1, and 1 is 1.0."""
+    if left.__class__ is bool or right.__class__ is bool:
+        return left is right
+    if left.__class__ is dict and right.__class__ is dict:
+        return left.keys() == right.keys() and all(same(item, right[key]) for key, item in left.items())
+    if left.__class__ is list and right.__class__ is list:
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right)
+
+
+def _unite(into: list[Any], value: list[Any]) -> list[Any]:
+    seen = {_identity(item) for item in into}
+    united = list(into)
+    for item in value:
+        identity = _identity(item)
+        if identity not in seen:
+            seen.add(identity)
+            united.append(item)
+    return united
+
+
+def _identity(item: Any) -> Any:
+    """A hashable value that is equal for items that are `same`."""
+    if isinstance(item, bool):
+        return ("boolean", item)
+    if isinstance(item, dict):
+        return ("object", frozenset((key, _identity(part)) for key, part in item.items()))
+    if isinstance(item, list):
+        return ("array", tuple(map(_identity, item)))
+    return item

@@ -1,0 +1,5 @@
+"""The compiler from Serverless Workflow 0.8 to the plan."""
+
+from evenweave.plan.swf08.compiler import Compiled, compile
+
+__all__ = ["Compiled", "compile"]

@@ -1,0 +1,93 @@
+"""From a checked Serverless Workflow 0.8 definition to a plan.
+
+A workflow is one scope: its states are nodes that point at each other. What is particular to 0.8 is decided here: results
+are merged into the state's data, a state's output replaces the workflow's data, an action is the task that triggers
+name and replies echo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evenweave.plan.nodes import REPLACE, Do, Fork, Leave, Loop, Plan, Scope
+from evenweave.plan.swf08.events import Events
+from evenweave.plan.swf08.expressions import Expressions
+from evenweave.plan.swf08.states import States
+from evenweave.plan.swf08.unsupported import find_unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evenweave.definitions.swf08 import model
+    from evenweave.plan.nodes import Node
+    from evenweave.plan.operation import Operation
+    from evenweave.source import Diagnostic, Document
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What came of compiling: a plan where no diagnostic is an error."""
+
+    plan: Plan | None
+    diagnostics: list[Diagnostic]
+
+
+def compile(  # noqa: A001 - the room is a compiler
+    document: Document, workflow: model.Workflow, operations: Mapping[str, Operation], *, digest: str = ""
+) -> Compiled:
+    """Compile a definition.
+
+    Args:
+        document: Where the workflow was read from, for the places of diagnostics.
+        workflow: The checked definition.
+        operations: The AsyncAPI operations that it refers to, by the reference as written (`workflow.operations()`);
+            one that is missing is a diagnostic.
+        digest: Content digest of the document and its operations.
+    """
+    diagnostics = [*find_unsupported(document, workflow)]
+    expressions = Expressions(document, diagnostics)
+    events = Events(document, workflow, operations, expressions, diagnostics)
+    states = States(workflow, events, expressions)
+    nodes: dict[str, Node] = {}
+    if not any(item.severity == "error" for item in diagnostics):
+        for state in workflow.states:
+            nodes.update(states.compile(state))
+    starts = states.starts(workflow.first) if nodes else ()
+    if any(item.severity == "error" for item in diagnostics):
+        return Compiled(None, diagnostics)
+    first = workflow.first
+    root = Do(position="", then=Leave.EXIT, into=REPLACE, body=Scope(first=first.ref, nodes=nodes))
+    version = workflow.version
+    plan = Plan(
+        id=workflow.id,
+        version=version if isinstance(version, str) else "",
+        name=workflow.name or workflow.id,
+        digest=digest,
+        root=root,
+        nodes=collect(root),
+        starts=starts,
+        keep_active=workflow.keep_active,
+        constants=workflow.constants,
+    )
+    return Compiled(plan, diagnostics)
+
+
+def collect(root: Do) -> dict[str, Node]:
+    """Every node of a plan by its position."""
+    found: dict[str, Node] = {}
+    todo: list[Node] = [root]
+    while todo:
+        node = todo.pop()
+        assert node.position not in found, f"two nodes at {node.position}"
+        found[node.position] = node
+        match node:
+            case Do():
+                todo.extend(node.body.nodes.values())
+            case Fork():
+                todo.extend(node.branches)
+            case Loop():
+                todo.append(node.body)
+            case _:
+                pass
+    return found

@@ -1,0 +1,88 @@
+"""From the expressions of a definition to programs and templates."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from evenweave import jq
+from evenweave.definitions.swf08 import model
+from evenweave.plan.nodes import Into
+from evenweave.plan.template import Array, Constant, Expression, Object, Template, Text
+
+if TYPE_CHECKING:
+    from evenweave.source import Diagnostic, Document
+
+_NAME = re.compile(r"\$(__loc__|[A-Za-z_][A-Za-z0-9_]*)")
+_ANYTHING = jq.compile(".")
+
+
+class Expressions:
+    """Compiles expressions; what does not compile becomes a diagnostic at its place."""
+
+    def __init__(self, document: Document, diagnostics: list[Diagnostic]) -> None:
+        self._document = document
+        self._diagnostics = diagnostics
+
+    def program(self, written: model.Expression) -> Expression:
+        """Compile one expression; it is given only the variables that it reads."""
+        read = set(_NAME.findall(written.text))
+        names = tuple(name for name in written.variables if name in read)
+        try:
+            program = jq.compile(written.text, variables=names)
+        except jq.JqSyntaxError as error:
+            self._diagnostics.append(
+                self._document.diagnostic("SW503", written.ref, f"the expression does not compile: {error}")
+            )
+            program = _ANYTHING
+        return Expression(program, written.text, written.ref, names)
+
+    def optional(self, written: model.Expression | None) -> Expression | None:
+        """Compile an expression where there is one."""
+        return None if written is None else self.program(written)
+
+    def path(self, written: model.Expression) -> Expression:
+        """Compile an expression that has to select a place, because something is put there."""
+        compiled = self.program(written)
+        if not compiled.program.is_path:
+            self._diagnostics.append(
+                self._document.diagnostic(
+                    "SW504",
+                    written.ref,
+                    "the expression computes a value, but it has to select a place in the state's data",
+                    hint="write a path such as `${ .order.payment }`",
+                )
+            )
+        return compiled
+
+    def template(self, written: model.Value) -> Template:
+        """Compile a value in which strings may be expressions."""
+        match written:
+            case model.Literal():
+                return Constant(written.value)
+            case model.Expression():
+                return self.program(written)
+            case model.Text():
+                return Text(tuple(part if isinstance(part, str) else self.program(part) for part in written.parts))
+            case model.Members():
+                return Object(tuple((key, self.template(item)) for key, item in written.members.items()))
+            case model.Items():
+                return Array(tuple(self.template(item) for item in written.items))
+
+    def result(self, filtered: model.ActionDataFilter | None) -> Into:
+        """How an action's result gets into the state's data ("Action data filters")."""
+        if filtered is None:
+            return Into("merge")
+        if not filtered.use_results:
+            return Into("discard")
+        to = None if filtered.to_state_data is None else self.path(filtered.to_state_data)
+        return Into("merge", self.optional(filtered.results), to)
+
+    def event(self, filtered: model.EventDataFilter | None) -> Into:
+        """How an event gets into the state's data ("Event data filters")."""
+        if filtered is None:
+            return Into("merge")
+        if not filtered.use_data:
+            return Into("discard")
+        to = None if filtered.to_state_data is None else self.path(filtered.to_state_data)
+        return Into("merge", self.optional(filtered.data), to)

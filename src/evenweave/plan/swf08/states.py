@@ -1,0 +1,219 @@
+"""From states to nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evenweave.definitions.swf08 import model
+from evenweave.plan.nodes import (
+    DISCARD,
+    REPLACE,
+    Await,
+    Case,
+    Do,
+    Fork,
+    Into,
+    Leave,
+    Loop,
+    Node,
+    Scope,
+    Set,
+    Sleep,
+    Start,
+    Switch,
+)
+from evenweave.plan.swf08.actions import Actions
+from evenweave.plan.template import Constant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evenweave.plan.nodes import Accept, Edge
+    from evenweave.plan.swf08.events import Events
+    from evenweave.plan.swf08.expressions import Expressions
+
+MERGE = Into("merge")
+
+
+class States:
+    """Compiles the states of a workflow; each becomes a node, and a few more where it leads on by events."""
+
+    def __init__(self, workflow: model.Workflow, events: Events, expressions: Expressions) -> None:
+        self._workflow = workflow
+        self._events = events
+        self._expressions = expressions
+        self._actions = Actions(workflow, events, expressions)
+
+    def compile(self, state: model.StateNode) -> dict[str, Node]:
+        """The nodes of a state in the workflow's scope, by position."""
+        nodes: dict[str, Node] = {}
+        match state:
+            case model.EventState():
+                node: Node = self._do(state, self._event(state), nodes)
+            case model.OperationState():
+                node = self._do(state, self._actions.run(state.ref, state.actions, state.action_mode), nodes)
+            case model.SwitchState():
+                return self._switch(state)
+            case model.SleepState():
+                seconds = Sleep(position=f"{state.ref}/duration", duration=self._actions.duration(state.duration))
+                node = self._do(state, _scope([seconds]), nodes)
+            case model.ParallelState():
+                node = self._do(state, _scope([self._parallel(state)]), nodes)
+            case model.InjectState():
+                inject = Set(position=f"{state.ref}/data", value=Constant(state.data), into=MERGE)
+                node = self._do(state, _scope([inject]), nodes)
+            case model.ForEachState():
+                node = self._do(state, _scope([self._foreach(state)]), nodes)
+            case model.CallbackState():
+                node = self._do(state, self._callback(state), nodes, task=True)
+            case _:
+                raise AssertionError(f"unknown state {state!r}")
+        nodes[node.position] = node
+        return nodes
+
+    def starts(self, state: model.StateNode) -> tuple[Start, ...]:
+        """How events start an instance that begins in this state; none where a command starts it."""
+        if not isinstance(state, model.EventState):
+            return ()
+        position = f"{state.ref}/onEvents#await"
+        accepts = self._accepts(state)
+        return tuple(Start(position, index, accept) for index, accept in enumerate(accepts))
+
+    def _do(self, state: model.StateNode, body: Scope, nodes: dict[str, Node], *, task: bool = False) -> Do:
+        # The schema lets a state that compensates another have neither a transition nor an end.
+        filters = state.state_data_filter
+        return Do(
+            position=state.ref,
+            input=None if filters is None else self._expressions.optional(filters.input),
+            output=None if filters is None else self._expressions.optional(filters.output),
+            then=self._way(getattr(state, "transition", None), getattr(state, "end", None), nodes),
+            into=REPLACE,
+            body=body,
+            task=task,
+        )
+
+    def _way(self, transition: model.Transition | None, end: model.End | None, nodes: dict[str, Node]) -> Edge:
+        """The edge of a transition or an end; the events that it produces are nodes on the way."""
+        if transition is not None:
+            target: Edge = self._workflow.state(transition.next_state).ref
+            produced: Sequence[model.ProduceEvent] = transition.produce_events
+        else:
+            target = Leave.TERMINATE if end is not None and end.terminate else Leave.EXIT
+            produced = () if end is None else end.produce_events
+        for event in reversed(produced):
+            node = self._events.emit(event.ref, event.event_ref, event.data, event.context_attributes, target)
+            nodes[node.position] = node
+            target = node.position
+        return target
+
+    def _event(self, state: model.EventState) -> Scope:
+        """Wait for events, then do their actions (0.8, "Event State").
+
+        Exclusive: any event, then the actions beside it. Else: all events first, then all actions in declared order.
+        """
+        position = f"{state.ref}/onEvents#await"
+        nodes: dict[str, Node] = {}
+        following: Edge = Leave.EXIT
+        ways: list[Edge] = []
+        for each in reversed(state.on_events):
+            scope = self._actions.run(each.ref, each.actions, each.action_mode, last=following)
+            nodes.update(scope.nodes)
+            ways.insert(0, following if scope.first is None else scope.first)
+            if not state.exclusive:
+                following = ways[0]
+        accepts = self._accepts(state, ways)
+        mode = "any" if state.exclusive else "all"
+        nodes[position] = Await(position=position, accepts=accepts, mode=mode, then=following, into=DISCARD)  # type: ignore[arg-type]
+        return Scope(first=position, nodes=nodes)
+
+    def _accepts(self, state: model.EventState, ways: Sequence[Edge] = ()) -> tuple[Accept, ...]:
+        return tuple(
+            self._events.accept(
+                name,
+                self._expressions.event(each.event_data_filter),
+                then=ways[index] if ways and state.exclusive else None,
+            )
+            for index, each in enumerate(state.on_events)
+            for name in each.event_refs
+        )
+
+    def _switch(self, state: model.SwitchState) -> dict[str, Node]:
+        nodes: dict[str, Node] = {}
+        filters = state.state_data_filter
+        narrow = None if filters is None else self._expressions.optional(filters.input)
+        output = None if filters is None else self._expressions.optional(filters.output)
+        if state.event_conditions is None:
+            nodes[state.ref] = Switch(
+                position=state.ref,
+                input=narrow,
+                output=output,
+                cases=tuple(
+                    Case(
+                        each.ref,
+                        self._expressions.program(each.condition),
+                        self._way(each.transition, each.end, nodes),
+                    )
+                    for each in state.data_conditions or ()
+                ),
+                then=self._way(state.default.transition, state.default.end, nodes),
+            )
+            return nodes
+        # The first event decides the way: a filter before, a filter on each way behind.
+        wait = f"{state.ref}/eventConditions#await"
+        nodes[state.ref] = Switch(position=state.ref, input=narrow, cases=(), then=wait)
+        accepts = []
+        for way in state.event_conditions:
+            leave = Switch(position=way.ref, output=output, cases=(), then=self._way(way.transition, way.end, nodes))
+            nodes[leave.position] = leave
+            into = self._expressions.event(way.event_data_filter)
+            accepts.append(self._events.accept(way.event_ref, into, then=leave.position))
+        nodes[wait] = Await(position=wait, accepts=tuple(accepts), into=DISCARD)
+        return nodes
+
+    def _parallel(self, state: model.ParallelState) -> Fork:
+        needed = None
+        if state.completion_type == "atLeast":
+            many = state.num_completed
+            needed = self._expressions.program(many) if isinstance(many, model.Expression) else many
+        return Fork(
+            position=f"{state.ref}/branches",
+            branches=tuple(
+                Do(position=branch.ref, body=self._actions.run(branch.ref, branch.actions, "sequential"))
+                for branch in state.branches
+            ),
+            needed=needed,
+        )
+
+    def _foreach(self, state: model.ForEachState) -> Loop:
+        """Run the actions for each item (0.8, "ForEach State"); an item's result is that of its last action."""
+        window: int | object | None = 1
+        if state.mode == "parallel":
+            size = state.batch_size
+            window = self._expressions.program(size) if isinstance(size, model.Expression) else (size or None)
+        body = self._actions.run(state.ref, state.actions, "sequential")
+        if body.first is None:
+            body = _scope([Set(position=f"{state.ref}/actions#none", value=Constant(None), into=DISCARD)])
+        return Loop(
+            position=f"{state.ref}/actions#loop",
+            items=self._expressions.program(state.input_collection),
+            body=Do(position=f"{state.ref}/actions#item", body=body, yields="last"),
+            name=state.iteration_param,
+            window=window,  # type: ignore[arg-type]
+            collect=None if state.output_collection is None else self._expressions.path(state.output_collection),
+        )
+
+    def _callback(self, state: model.CallbackState) -> Scope:
+        """Do the action, then wait for the event (0.8, "Callback State"); its trigger carries the state's activation."""
+        wait = f"{state.ref}/eventRef#await"
+        action = self._actions.one(state.action, wait, task=False)
+        into = self._expressions.event(state.event_data_filter)
+        accept = self._events.accept(state.event_ref, into, echo=True)
+        return Scope(
+            first=action.position,
+            nodes={action.position: action, wait: Await(position=wait, accepts=(accept,), into=DISCARD)},
+        )
+
+
+def _scope(nodes: Sequence[Node]) -> Scope:
+    """One node after the other; each was made to lead to the next."""
+    return Scope(first=nodes[0].position if nodes else None, nodes={node.position: node for node in nodes})

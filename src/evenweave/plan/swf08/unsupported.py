@@ -1,0 +1,107 @@
+"""What a definition may say and this version does not run: pointed out, never passed over in silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evenweave.definitions.swf08 import model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from evenweave.source import Diagnostic, Document
+
+_FUNCTIONS = ("asyncapi", "expression")
+
+
+def find_unsupported(document: Document, workflow: model.Workflow) -> Iterator[Diagnostic]:
+    """A diagnostic for each part of the definition that would have to be ignored."""
+    for ref, what in _find(workflow):
+        yield document.diagnostic(
+            "SW590",
+            ref,
+            f"{what} is read, but not run by this version",
+            hint="see docs/serverless-workflow-0.8.md for what is",
+        )
+
+
+def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
+    if workflow.expression_lang != "jq":
+        yield "/expressionLang", f'the expression language "{workflow.expression_lang}"'
+    if workflow.start is not None and workflow.start.schedule is not None:
+        yield "/start/schedule", "a schedule"
+    if workflow.timeouts is not None:
+        yield "/timeouts", "a time-out of the workflow"
+    if workflow.keep_active:
+        yield "/keepActive", "keepActive"
+    if workflow.secrets:
+        yield "/secrets", "a secret"
+    if workflow.data_input_schema is not None:
+        yield "/dataInputSchema", "dataInputSchema"
+    for function in workflow.functions:
+        if function.type not in _FUNCTIONS:
+            yield f"{function.ref}/type", f"a function of the type {function.type}"
+    for state in workflow.states:
+        yield from _find_state(state, first=state is workflow.first)
+
+
+def _find_state(state: model.StateNode, *, first: bool) -> Iterator[tuple[str, str]]:
+    if state.timeouts is not None:
+        yield f"{state.ref}/timeouts", "a time-out of a state"
+    if state.compensated_by is not None:
+        yield f"{state.ref}/compensatedBy", "compensation"
+    if getattr(state, "on_errors", ()):
+        yield f"{state.ref}/onErrors", "error handling"
+    if isinstance(state, model.EventState) and first and not state.exclusive:
+        several = sum(len(each.event_refs) for each in state.on_events) > 1
+        if several:
+            yield f"{state.ref}/exclusive", "a start that needs several events"
+    for part in _parts(state):
+        yield from _find_part(part)
+
+
+def _find_part(part: object) -> Iterator[tuple[str, str]]:
+    match part:
+        case model.Action():
+            if part.sub_flow_ref is not None:
+                yield f"{part.ref}/subFlowRef", "a subflow"
+            if part.retry_ref is not None:
+                yield f"{part.ref}/retryRef", "a retry"
+            if part.function_ref is not None and part.function_ref.invoke == "async":
+                yield f"{part.ref}/functionRef/invoke", "an asynchronous call"
+            if part.event_ref is not None and part.event_ref.result_event_timeout is not None:
+                yield f"{part.ref}/eventRef/resultEventTimeout", "a time-out of a result"
+        case model.Branch():
+            if part.timeouts is not None:
+                yield f"{part.ref}/timeouts", "a time-out of a branch"
+        case model.Transition() | model.End():
+            if part.compensate:
+                yield f"{part.ref}/compensate", "compensation"
+            if isinstance(part, model.End) and part.continue_as is not None:
+                yield f"{part.ref}/continueAs", "continueAs"
+        case _:
+            pass
+
+
+def _parts(state: model.StateNode) -> Iterator[object]:
+    yield getattr(state, "transition", None)
+    yield getattr(state, "end", None)
+    yield from getattr(state, "actions", ())
+    match state:
+        case model.EventState():
+            for each in state.on_events:
+                yield from each.actions
+        case model.SwitchState():
+            for condition in state.data_conditions or ():
+                yield from (condition.transition, condition.end)
+            for event in state.event_conditions or ():
+                yield from (event.transition, event.end)
+            yield from (state.default.transition, state.default.end)
+        case model.ParallelState():
+            for branch in state.branches:
+                yield branch
+                yield from branch.actions
+        case model.CallbackState():
+            yield state.action
+        case _:
+            pass

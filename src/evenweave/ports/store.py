@@ -1,0 +1,300 @@
+"""The store of the Workflow Engine: definitions, instances and everything that decides who gets an event.
+
+PROTOCOL section 2 is the contract. A store belongs to one tenant's engine; every key it writes begins with the tenant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msgspec import Struct
+
+from evenweave.errors import EvenweaveError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from evenweave.engine import Instance, Status
+
+
+class StoreRefused(EvenweaveError):
+    """The rows of a transaction cannot be written: trying again does not help.
+
+    Attributes:
+        own: The transaction's own rows are at fault; otherwise those of an earlier one, and it may be handled again.
+    """
+
+    def __init__(self, message: str, *, own: bool) -> None:
+        super().__init__(message)
+        self.own = own
+
+
+class StoreUnavailable(EvenweaveError):
+    """The store cannot write now; nothing of the transaction was written, and it may be handled again."""
+
+
+class DefinitionRow(Struct, frozen=True):
+    """A registered definition.
+
+    Attributes:
+        id: The definition's id.
+        version: Its version as written.
+        digest: Content digest of the document and of the operations it resolved to.
+        file: The name under which it was registered.
+        document: Its text.
+        operations: The operations it resolved to, encoded: a dead Catalog stops nothing.
+        created: When it was registered, in seconds since the epoch.
+        active: Whether it starts instances.
+        sequence: The order of registration; the store gives it.
+    """
+
+    id: str
+    version: str
+    digest: str
+    file: str
+    document: str
+    operations: bytes
+    created: float
+    active: bool = True
+    sequence: int = 0
+
+
+class InstanceSummary(Struct, frozen=True):
+    """An instance in a list; ``sequence`` of the last one is ``after`` of the next page."""
+
+    sequence: int
+    id: str
+    definition: str
+    version: str
+    digest: str
+    status: Status
+    started: float
+    updated: float
+    due: float | None
+
+
+class Wait(Struct, frozen=True):
+    """An await that events without an echo reach: its instance, its activation, and which of its accepts."""
+
+    instance: str
+    activation: int
+    index: int
+
+
+class Kept(Struct, frozen=True):
+    """An event that came before anybody waited for it; ``expires`` in seconds since the epoch."""
+
+    sequence: int
+    channel: str
+    key: str
+    event: dict[str, Any]
+    expires: float
+
+
+class Held(Struct, frozen=True):
+    """An event that waits for its instance in its inbox."""
+
+    sequence: int
+    channel: str
+    event: dict[str, Any]
+
+
+class Outgoing(Struct, frozen=True):
+    """An event that waits to be published; ``instance`` is empty for the engine's own dead letters."""
+
+    sequence: int
+    instance: str
+    channel: str
+    event: dict[str, Any]
+
+
+class HistoryEntry(Struct, frozen=True):
+    """One burst: the instance's revision after it, its ``now``, and its causes as msgpack (`evenweave.engine.Cause`)."""
+
+    revision: int
+    at: float
+    causes: bytes
+
+
+class Position(Struct, frozen=True):
+    """How far a channel was read: the id of its log, and the position in it."""
+
+    log: str
+    position: int
+
+
+class Transaction(Protocol):
+    """What one commit holds whole.
+
+    Lookups see every transaction that was queued earlier, and this one's own writes. Writes are collected; nothing
+    happens before `queue`, and a transaction that is not committed leaves no trace.
+    """
+
+    async def unseen(self, key: bytes) -> bool:
+        """Whether a dedupe key is new; if so this transaction must record it."""
+        ...
+
+    async def instance(self, id: str) -> Instance | None:  # noqa: A002
+        """The newest state of an instance; it must not be changed in place."""
+
+    async def buried(self, id: str) -> bool:  # noqa: A002
+        """Whether an instance of this id was deleted."""
+
+    async def claimant(self, definition: str, key: str) -> str | None:
+        """The live instance that stands for a correlation key."""
+        ...
+
+    async def waits(self, definition: str, channel: str, key: str) -> Sequence[Wait]:
+        """The waits with exactly this key (empty: those without one), oldest first."""
+        ...
+
+    async def kept(self, definition: str, channel: str | None, key: str | None) -> Sequence[Kept]:
+        """Kept events, oldest first; ``None`` is any channel, any key."""
+        ...
+
+    async def held(self, instance: str) -> Sequence[Held]:
+        """The inbox of an instance, oldest first."""
+        ...
+
+    def save(self, instance: Instance, state: bytes, causes: bytes) -> None:
+        """Write an instance, its encoded state, and the history row of the burst that led to it."""
+        ...
+
+    def claim(self, definition: str, key: str, instance: str) -> None:
+        """Let an instance stand for a key that nobody stands for."""
+        ...
+
+    def release(self, definition: str, key: str) -> None:
+        """Give a key free."""
+        ...
+
+    def listen(self, definition: str, channel: str, key: str, wait: Wait) -> None:
+        """Add a wait."""
+        ...
+
+    def forget(self, definition: str, channel: str, key: str, wait: Wait) -> None:
+        """Remove a wait."""
+        ...
+
+    def keep(self, definition: str, channel: str, key: str, event: dict[str, Any], expires: float) -> None:
+        """Keep an event until somebody waits for it."""
+        ...
+
+    def unkeep(self, definition: str, kept: Kept) -> None:
+        """Remove a kept event."""
+        ...
+
+    def hold(self, instance: str, channel: str, event: dict[str, Any]) -> None:
+        """Put an event into an instance's inbox."""
+        ...
+
+    def unhold(self, instance: str, held: Held) -> None:
+        """Remove an event from an inbox."""
+        ...
+
+    def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
+        """Publish an event once this is committed; a transaction's events are published in order."""
+        ...
+
+    def park(self, instance: str, channel: str, event: dict[str, Any], reason: str, at: float) -> None:
+        """Put an event aside that cannot be handled."""
+        ...
+
+    def advance(self, channel: str, position: Position) -> None:
+        """Store how far a channel was read."""
+        ...
+
+    def define(self, row: DefinitionRow) -> None:
+        """Add a definition, or make one active again; it becomes the newest of its id."""
+        ...
+
+    def retire(self, definition: str, digest: str) -> None:
+        """Let a definition start no more instances."""
+        ...
+
+    def remove_definition(self, definition: str, digest: str) -> None:
+        """Remove a retired definition."""
+        ...
+
+    def remove_instance(self, instance: Instance, at: float) -> None:
+        """Remove an ended instance with its history and inbox; a tombstone stays."""
+        ...
+
+    def sent(self, sequence: int) -> None:
+        """Remove an outbox row that the broker has durably."""
+        ...
+
+    def queue(self) -> Awaitable[None]:
+        """Queue the transaction: lookups see it from now on. Transactions are committed in the order queued.
+
+        What is returned is done when the transaction is durable.
+
+        Raises:
+            StoreRefused: Its rows, or those of one that it may build on, cannot be written. It and everything
+                queued behind it is refused, and lookups answer from what is durable.
+            StoreUnavailable: The store cannot write now.
+        """
+        ...
+
+
+class Store(Protocol):
+    """A durable store, used from one loop's thread."""
+
+    @property
+    def holds_log(self) -> bool:
+        """Whether the broker's log is in the same database: then positions suffice, and no dedupe keys are kept."""
+        ...
+
+    def begin(self) -> Transaction:
+        """A new transaction."""
+        ...
+
+    def when_outgoing(self, listener: Callable[[Sequence[Outgoing]], None]) -> None:
+        """Tell the listener of outbox rows when they are durable, in order; never where `holds_log`."""
+        ...
+
+    async def definitions(self) -> Sequence[DefinitionRow]:
+        """All definitions, in the order of registration."""
+        ...
+
+    async def positions(self) -> Mapping[str, Position]:
+        """How far each channel was read."""
+        ...
+
+    async def instances(
+        self, *, status: str = "", definition: str = "", key: str = "", after: int = 0, limit: int = 100
+    ) -> Sequence[InstanceSummary]:
+        """A page of instances, oldest first; ``key`` is a canonical correlation key."""
+        ...
+
+    async def history(self, instance: str) -> Sequence[HistoryEntry]:
+        """The bursts of an instance, oldest first."""
+        ...
+
+    async def has_live(self, definition: str, digest: str) -> bool:
+        """Whether an instance of the definition has not ended."""
+        ...
+
+    async def due(self, now: float, limit: int) -> Sequence[str]:
+        """Instances with a deadline that is over, in due order."""
+        ...
+
+    async def next_due(self) -> float | None:
+        """The earliest deadline."""
+        ...
+
+    async def expired(self, now: float, limit: int) -> Sequence[tuple[str, Kept]]:
+        """Kept events whose time is over, each with its definition."""
+        ...
+
+    async def outbox(self, after: int, limit: int) -> Sequence[Outgoing]:
+        """Events that wait to be published, in order; only committed ones."""
+        ...
+
+    async def prune(self, before: float, limit: int) -> None:
+        """Remove dedupe keys and tombstones older than a time, at most so many of each."""
+        ...
+
+    async def close(self) -> None:
+        """Write what is queued, then let go of the store."""
+        ...

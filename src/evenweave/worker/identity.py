@@ -1,0 +1,36 @@
+"""Ids that are the same however often the same thing happens (PROTOCOL section 1)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+
+def of_event(tenant: str, definition: str, source: str, event: str, digest: bytes) -> str:
+    """The id of the instance that an event starts."""
+    return _hash("event", tenant, definition, source, event, digest.hex())
+
+
+def of_command(tenant: str, definition: str, command: str) -> str:
+    """The id of the instance that a command starts."""
+    return _hash("command", tenant, definition, command)
+
+
+def dedupe_key(source: str, event: str, digest: bytes) -> bytes:
+    """What makes an event the same as one that was taken before (PROTOCOL section 3)."""
+    return _digest(source, event, digest.hex())
+
+
+def definition_digest(document: str, operations: bytes) -> str:
+    """What pins an instance to what it started with: the document's text and the operations it resolved to."""
+    return hashlib.blake2b(document.encode() + b"\0" + operations, digest_size=16).hexdigest()
+
+
+def _digest(*parts: str) -> bytes:
+    # Each part with its length: no two lists of parts look alike.
+    joined = b"".join(b"%d:%s" % (len(part.encode()), part.encode()) for part in parts)
+    return hashlib.blake2b(joined, digest_size=16).digest()
+
+
+def _hash(*parts: str) -> str:
+    return base64.b32encode(_digest(*parts)).decode().rstrip("=").lower()

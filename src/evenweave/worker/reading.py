@@ -1,0 +1,184 @@
+"""Where the engine's events come from: the broker's log, over the network or in the same database."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from evenweave.ports.broker import BrokerError, UnknownSubscription
+from evenweave.ports.store import Position
+from evenweave.runtime.backoff import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from evenweave.ports.broker import Broker, Delivery, Subscription
+    from evenweave.ports.clock import Clock
+    from evenweave.ports.store import Store
+
+BACKOFF = Backoff(first_s=0.1, cap_s=5.0)
+
+
+class Reader(Protocol):
+    """Hands out events in log order, each again until it is acknowledged in a durable transaction.
+
+    Attributes:
+        epoch: Grows when reading begins anew; what was read before and is not queued must be thrown away.
+    """
+
+    @property
+    def epoch(self) -> int:
+        """See the class."""
+
+    async def read(self, limit: int) -> Sequence[Delivery]:
+        """The next events; may be none."""
+
+    def reset(self) -> None:
+        """A transaction failed: begin anew behind what is durable."""
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """The transaction that took these is durable."""
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+
+
+class Feed(Protocol):
+    """What an embedded broker offers an engine on its own database."""
+
+    @property
+    def epoch(self) -> int:
+        """Grows when the feed begins anew."""
+
+    async def read(self, max: int = 256) -> list[Delivery]:  # noqa: A002
+        """The next events."""
+
+
+class FeedReader:
+    """Reads the log in the engine's own database: positions are acknowledged in the engine's transactions."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    @property
+    def epoch(self) -> int:
+        """See `Reader`."""
+        return self._feed.epoch
+
+    async def read(self, limit: int) -> Sequence[Delivery]:
+        """See `Reader`."""
+        return await self._feed.read(limit)
+
+    def reset(self) -> None:
+        """The broker resets its feed itself when a commit fails."""
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Nothing is left to do."""
+
+    async def run(self) -> None:
+        """Nothing is left to do."""
+
+
+class LogReader:
+    """Reads the log of another process: a reader, not a lessee (PROTOCOL section 4).
+
+    It begins after the positions in the engine's own store. What the engine committed is acknowledged so that the log
+    can be trimmed; nothing is lost when an acknowledgement is.
+    """
+
+    def __init__(self, store: Store, broker: Broker, clock: Clock, *, group: str, wait_s: float) -> None:
+        self.epoch = 0
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._group = group
+        self._wait_s = wait_s
+        self._subscription = ""
+        self._after: dict[str, tuple[str, int]] | None = None
+        self._durable: dict[str, tuple[str, int]] = {}
+        self._acknowledge = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._failures = 0
+        self._log = structlog.get_logger("evenweave.reading")
+
+    def subscribed(self, subscription: Subscription) -> None:
+        """The group was given channels: read them from now on."""
+        self._subscription = subscription.id
+        self._changed.set()
+
+    async def read(self, limit: int) -> Sequence[Delivery]:
+        """See `Reader`."""
+        if self._after is None:
+            stored = await self._store.positions()
+            self._after = {channel: (each.log, each.position) for channel, each in stored.items()}
+        if not self._subscription:
+            await self._changed.wait()
+        self._changed.clear()
+        epoch = self.epoch
+        reading = asyncio.ensure_future(
+            self._broker.read(self._subscription, dict(self._after), max=limit, wait_s=self._wait_s)
+        )
+        changed = asyncio.ensure_future(self._changed.wait())
+        try:
+            # A new channel must not wait for the end of a long poll that does not know it.
+            await asyncio.wait({reading, changed}, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                return ()
+            deliveries = reading.result()
+        except UnknownSubscription:
+            self._subscription = ""
+            raise
+        except BrokerError as error:
+            self._failures += 1
+            delay_s = BACKOFF.delay_s(self._failures, random.random())  # noqa: S311 - jitter
+            self._log.warning("reading waits for the broker", error=str(error), delay_s=round(delay_s, 2))
+            await self._pause(delay_s)
+            return ()
+        finally:
+            changed.cancel()
+            if not reading.done():
+                reading.cancel()
+        self._failures = 0
+        if epoch != self.epoch or self._after is None:
+            return ()
+        for delivery in deliveries:
+            self._after[delivery.channel] = (delivery.log, delivery.position)
+        return deliveries
+
+    def reset(self) -> None:
+        """See `Reader`."""
+        self.epoch += 1
+        self._after = None
+
+    def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """See `Reader`."""
+        for delivery in deliveries:
+            self._durable[delivery.channel] = (delivery.log, delivery.position)
+        self._acknowledge.set()
+
+    async def run(self) -> None:
+        """Acknowledge what became durable, in one call for all that gathered."""
+        while True:
+            await self._acknowledge.wait()
+            self._acknowledge.clear()
+            through, self._durable = self._durable, {}
+            try:
+                await self._broker.acknowledge(self._subscription, through)
+            except BrokerError as error:
+                self._log.warning("acknowledging waits for the broker", error=str(error))
+                self._durable = {**through, **self._durable}
+                await self._pause(1.0)
+                self._acknowledge.set()
+
+    async def _pause(self, delay_s: float) -> None:
+        over = asyncio.Event()
+        self._clock.call_later(delay_s, over.set)
+        await over.wait()
+
+
+def last_positions(deliveries: Iterable[Delivery]) -> Mapping[str, Position]:
+    """How far each channel is read once these are taken."""
+    return {delivery.channel: Position(delivery.log, delivery.position) for delivery in deliveries}

@@ -1,0 +1,31 @@
+"""What can be set on a worker."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from evenweave.engine.burst import LIMITS, Limits
+
+
+class Settings(Struct, frozen=True):
+    """Bounds and times of a worker.
+
+    Attributes:
+        group: The group by which the engine takes events.
+        keep_s: How long an event that nobody waits for is kept.
+        kept: How many events are kept at most; beyond it the oldest are given up.
+        batch: How many events are taken at a time.
+        poll_s: How long a read waits for an event.
+        in_flight: How many transactions may be queued and not yet durable.
+        dedupe_s: How long dedupe keys and tombstones are remembered; it must outlast every redelivery.
+        limits: Of a burst.
+    """
+
+    group: str = "evenweave.engine"
+    keep_s: float = 3600.0
+    kept: int = 100_000
+    batch: int = 256
+    poll_s: float = 20.0
+    in_flight: int = 8
+    dedupe_s: float = 7 * 24 * 3600.0
+    limits: Limits = LIMITS

@@ -1,0 +1,99 @@
+"""An instance as people see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from evenweave.engine.burst import Burst
+from evenweave.plan.nodes import Await, Do
+
+if TYPE_CHECKING:
+    from evenweave.engine import Fiber, Instance, Reason
+    from evenweave.plan.nodes import Plan
+
+
+class Expectation(Struct, frozen=True):
+    """Something that an instance waits for.
+
+    Attributes:
+        reference: Where in the definition.
+        kind: ``event``, ``time``, ``branches``, or ``repair`` where a fault stopped it.
+        events: For an event: the names and channels that would do, and how it is found.
+        since: Since when, in seconds since the epoch.
+        until: The deadline, in seconds since the epoch.
+    """
+
+    reference: str
+    kind: str
+    events: list[dict[str, Any]]
+    since: float
+    until: float | None
+
+
+class InstanceView(Struct, frozen=True):
+    """An instance, whole, for people and programs."""
+
+    id: str
+    definition: str
+    version: str
+    digest: str
+    status: str
+    reason: Reason | None
+    started: float
+    updated: float
+    revision: int
+    correlation: dict[str, Any]
+    waits: list[Expectation]
+    held: int
+    data: Any
+
+
+def view(instance: Instance, plan: Plan | None) -> InstanceView:
+    """Show an instance; without its plan, what it waits for is not known."""
+    waits = [] if plan is None else [_expectation(fiber, plan, instance) for fiber in instance.fibers if fiber.frames]
+    data = instance.data if plan is None else Burst(plan, instance, now=instance.updated).data
+    return InstanceView(
+        instance.id,
+        instance.definition,
+        instance.version,
+        instance.digest,
+        instance.status,
+        instance.reason,
+        instance.started,
+        instance.updated,
+        instance.revision,
+        instance.correlation,
+        waits,
+        instance.held,
+        data,
+    )
+
+
+def _expectation(fiber: Fiber, plan: Plan, instance: Instance) -> Expectation:
+    frame = fiber.frames[-1]
+    node = plan.nodes.get(fiber.at if fiber.blocked == "fault" and fiber.at else frame.position)
+    reference = "" if node is None else node.reference
+    kinds = {"await": "event", "sleep": "time", "join": "branches", "call": "result", "fault": "repair"}
+    events = []
+    if isinstance(node, Await) and frame.waiting is not None:
+        task = _task(fiber, plan)
+        for index, accept in enumerate(node.accepts):
+            if index in frame.waiting.matched:
+                continue
+            one: dict[str, Any] = {"event": accept.match.name, "channel": accept.match.channel}
+            if accept.echo and task is not None:
+                one["echo"] = f"{instance.id}:{task}"
+            if index in frame.waiting.keys:
+                one["key"] = frame.waiting.keys[index]
+            events.append(one)
+    return Expectation(reference, kinds.get(fiber.blocked, "turn"), events, frame.started, frame.deadline)
+
+
+def _task(fiber: Fiber, plan: Plan) -> int | None:
+    for frame in reversed(fiber.frames):
+        node = plan.nodes.get(frame.position)
+        if isinstance(node, Do) and node.task:
+            return frame.activation
+    return None
