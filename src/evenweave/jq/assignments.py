@@ -36,7 +36,7 @@ class Assignments:
 
             def run(value: Any, env: Env) -> Any:
                 new = value_of(value, env)
-                return set_path(value, finish(item_of((value, ()), env)), new)
+                return set_path(value, finish(item_of((value, ()), env), env[0]), new, env[0])
 
             return Code(ONE, run)
         paths = self.compiler.paths(node.left, scope)
@@ -63,10 +63,10 @@ class Assignments:
         def run(value: Any, env: Env) -> Iterator[Any]:
             values = Frame(right(value, env))
             while (new := (yield values)) is not END:
-                editor = Editor(value)
+                editor = Editor(value, env[0])
                 found = Frame(paths((value, ()), env))
                 while (item := (yield found)) is not END:
-                    path = finish(item)
+                    path = finish(item, env[0])
                     editor.set(path, new if change is None else change(editor.get(path), new))
                 yield editor.root
 
@@ -84,7 +84,7 @@ def change_of(operator: str) -> Callable[[Any, Any], Any] | None:
 
 def _change(value: Any, new: Any, paths: Run, change: Callable[[Any, Any], Any] | None, env: Env) -> Any:
     budget = env[0]
-    editor = Editor(value)
+    editor = Editor(value, env[0])
     for path in paths(value, env):
         editor.set(path, new if change is None else change(editor.get(path), new))
         budget.left -= 2 + len(path)
@@ -110,7 +110,7 @@ def _first(code: Code) -> Run:
 def modify(value: Any, paths: Iterable[list[Any]], update: Run, env: Env) -> Any:
     """``paths |= update``: the first output replaces what is at a path; without one the path is deleted."""
     budget = env[0]
-    editor = Editor(value)
+    editor = Editor(value, env[0])
     deleted: list[list[Any]] = []
     for path in paths:
         output = update(editor.get(path), env)
@@ -121,23 +121,23 @@ def modify(value: Any, paths: Iterable[list[Any]], update: Run, env: Env) -> Any
         budget.left -= 2 + len(path)
         if budget.left < 0:
             raise out_of_fuel()
-    return delete_paths(editor.root, deleted) if deleted else editor.root
+    return delete_paths(editor.root, deleted, env[0]) if deleted else editor.root
 
 
 def _modify_deep(
     value: Any, env: Env, paths: Callable[[Any, Env], Any], update: Callable[[Any, Env], Any]
 ) -> Iterator[Any]:
-    editor = Editor(value)
+    editor = Editor(value, env[0])
     deleted: list[list[Any]] = []
     found = Frame(paths((value, ()), env))
     while (item := (yield found)) is not END:
-        path = finish(item)
+        path = finish(item, env[0])
         output = yield Frame(update(editor.get(path), env))
         if output is END:
             deleted.append(path)
         else:
             editor.set(path, output)
-    yield delete_paths(editor.root, deleted) if deleted else editor.root
+    yield delete_paths(editor.root, deleted, env[0]) if deleted else editor.root
 
 
 __all__ = ["Assignments", "Delegate", "JqLimitError", "change_of", "modify"]

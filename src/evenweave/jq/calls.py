@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evenweave.jq.builtins import FUNCTIONS, NATIVES
 from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Argument, Code, Definition, Env, Run, Scope, Shape, product
 from evenweave.jq.deep import Closure
+from evenweave.jq.machine import Jump
 from evenweave.jq.limits import out_of_fuel
 from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
 
@@ -148,7 +149,7 @@ class Calls:
 
         def run(item: Any, env: Env) -> Any:
             _, outer, closure = env[slot]
-            return closure.code(True)(item, outer)
+            return Jump(closure.cell(True), item, outer)
 
         return run
 
@@ -200,7 +201,8 @@ def _metered(function: Function) -> Callable[..., Any]:
 
     def apply(env: Env, value: Any, *arguments: Any) -> Any:
         budget = env[0]
-        budget.left -= 1 + (len(value) >> 3 if type(value) in _SIZED else 0)
+        kind = type(value)
+        budget.left -= 1 + (len(value) >> (4 if kind is str else 2) if kind in _SIZED else 0)
         if budget.left < 0:
             raise out_of_fuel()
         result = run(budget, value, *arguments) if takes_budget else run(value, *arguments)

@@ -58,13 +58,13 @@ class Compiler:
         covered = self.tracked.compile(node, scope)
         if covered is not None:
             many = covered.many()
-            return lambda value, env: (finish(item) for item in many((value, ()), env))
+            return lambda value, env: (finish(item, env[0]) for item in many((value, ()), env))
         found = self.deep.compile(node, scope, True)
-        return lambda value, env: (finish(item) for item in drive(found((value, ()), env), env[0]))
+        return lambda value, env: (finish(item, env[0]) for item in drive(found((value, ()), env), env[0]))
 
-    def driven(self, node: Node, scope: Scope) -> Code:
-        """The code of a node on the machine."""
-        run = self.deep.compile(node, scope, False)
+    def driven(self, node: syntax.Call, scope: Scope) -> Code:
+        """The code of a call on the machine."""
+        run = self.deep.call(node, scope, False)
 
         def run_many(value: Any, env: Env) -> Iterator[Any]:
             return drive(run(value, env), env[0])

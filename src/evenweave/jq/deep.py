@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from evenweave.jq import syntax
+from evenweave.jq.builtins.filters import count_of
 from evenweave.jq.codes import ABSENT, MANY, ONE, Argument, Break, Cell, Definition, Env, Scope
 from evenweave.jq.direct import elements, object_key
 from evenweave.jq.errors import JqError, JqLimitError
 from evenweave.jq.machine import END, Delegate, Frame, Jump, Tail, drive
-from evenweave.jq.operators import COMPARISONS
+from evenweave.jq.operators import COMPARISONS, charge_binary
 from evenweave.jq.paths import get, get_slice
 from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
 from evenweave.jq.tracked import STRUCTURAL, keep, step, step_all, step_slice
@@ -38,18 +39,20 @@ class Closure:
         self._deep = deep
         self._node = node
         self._scope = scope
-        self._plain: DeepRun | None = None
-        self._tracked: DeepRun | None = None
+        self._plain: Cell | None = None
+        self._tracked: Cell | None = None
 
-    def code(self, tracked: bool) -> DeepRun:
+    def cell(self, tracked: bool) -> Cell:
         """The code for a flow."""
-        if tracked:
-            if self._tracked is None:
-                self._tracked = self._deep.compile(self._node, self._scope, True)
-            return self._tracked
-        if self._plain is None:
-            self._plain = self._deep.compile(self._node, self._scope, False)
-        return self._plain
+        cell = self._tracked if tracked else self._plain
+        if cell is None:
+            cell = Cell()
+            cell.run = self._deep.compile(self._node, self._scope, tracked)
+            if tracked:
+                self._tracked = cell
+            else:
+                self._plain = cell
+        return cell
 
 
 class Deep:
@@ -68,8 +71,10 @@ class Deep:
         elif not self.compiler.is_deep(node, scope):
             many = self.compiler.direct.compile(node, scope).many()
             return lambda item, env: iter(many(item, env))
-        if tracked and not isinstance(node, STRUCTURAL) and not isinstance(node, syntax.Call):
+        if tracked and not isinstance(node, (*STRUCTURAL, syntax.Call)):
             return _made(self.compile(node, scope, False))
+        if isinstance(node, syntax.Call):
+            return self.call(node, scope, tracked)
         method: Callable[[Any, Scope, bool], DeepRun] = getattr(self, "_" + type(node).__name__.lower())
         return method(node, scope, tracked)
 
@@ -146,12 +151,27 @@ class Deep:
 
     def _binary(self, node: syntax.Binary, scope: Scope, tracked: bool) -> DeepRun:
         function = COMPARISONS.get(node.operator) or ARITHMETIC[node.operator]
-        return self._product(
-            [(node.right, scope), (node.left, scope)],
-            None,
-            tracked,
-            lambda outputs, _: function(outputs[1], outputs[0]),
-        )
+        left, right = self.plain(node.left, scope), self.plain(node.right, scope)
+        known = self.single(node.left, scope)
+        if known is not None:
+
+            def run_known(item: Any, env: Env) -> Iterator[Any]:
+                value = item[0] if tracked else item
+                frame = Frame(right(value, env))
+                while (operand := (yield frame)) is not END:
+                    yield charge_binary(function, known(value, env), operand, env[0])
+
+            return run_known
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            value = item[0] if tracked else item
+            frame = Frame(right(value, env))
+            while (operand := (yield frame)) is not END:
+                inner = Frame(left(value, env))
+                while (other := (yield inner)) is not END:
+                    yield charge_binary(function, other, operand, env[0])
+
+        return run
 
     def _negate(self, node: syntax.Negate, scope: Scope, tracked: bool) -> DeepRun:
         return self._product([(node.body, scope)], None, tracked, lambda outputs, _: negative(outputs[0]))
@@ -231,10 +251,15 @@ class Deep:
 
     def _comma(self, node: syntax.Comma, scope: Scope, tracked: bool) -> DeepRun:
         *firsts, last = [self.compile(item, scope, tracked) for item in node.items]
+        # A branch that makes no requests of its own needs no delegation.
+        simple = [tracked is False and not self.compiler.is_deep(item, scope) for item in node.items]
 
         def run(item: Any, env: Env) -> Iterator[Any]:
-            for branch in firsts:
-                yield Delegate(branch(item, env))
+            for plain, branch in zip(simple, firsts, strict=False):
+                if plain:
+                    yield from branch(item, env)
+                else:
+                    yield Delegate(branch(item, env))
             yield Tail(last(item, env))
 
         return run
@@ -412,7 +437,8 @@ class Deep:
 
     # Calls
 
-    def _call(self, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
+    def call(self, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
+        """The deep code of a call."""
         target = self.compiler.resolution.targets[node]
         if isinstance(target, ParameterInfo):
             return self._call_parameter(node, scope.arguments[target], scope, tracked)
@@ -433,7 +459,7 @@ class Deep:
 
         def run(item: Any, env: Env) -> Any:
             closure, outer = env[slot]
-            return closure.code(tracked)(item, outer)
+            return Jump(closure.cell(tracked), item, outer)
 
         return run
 
@@ -449,11 +475,17 @@ class Deep:
         ]
         values = [place for place, parameter in enumerate(parameters) if parameter.by_value]
         if not values:
-            return lambda item, env: Jump(cell, item, (*env[:size], *[(closure, env) for closure in closures]))
+
+            def jump(item: Any, env: Env) -> Jump:
+                env[0].left -= 2
+                return Jump(cell, item, (*env[:size], *[(closure, env) for closure in closures]))
+
+            return jump
         operands = [node.arguments[place] for place in values]
         singles = [self.single(operand, scope) for operand in operands]
 
         def enter(item: Any, env: Env, outputs: Sequence[Any]) -> Jump:
+            env[0].left -= 2
             slots: list[Any] = [(closure, env) for closure in closures]
             for place, output in zip(values, outputs, strict=True):
                 slots[place] = output
@@ -502,6 +534,8 @@ class Deep:
         if (target.name, target.arity) == ("path", 1):
             found = self.compile(node.arguments[0], scope, True)
             return _made(_finish_paths(found)) if tracked else _finish_paths(found)
+        if target.name in {"limit", "skip"}:
+            return self._counted(target.name, node, scope, tracked)
         function = self.compiler.calls.function(target)
         if not node.arguments:
             many = self.compiler.direct.compile(node, scope).many()
@@ -517,6 +551,30 @@ class Deep:
         if tracked and target.name == "getpath":
             return self._getpath(node, scope)
         return _made(run) if tracked else run
+
+    def _counted(self, name: str, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
+        """``limit`` and ``skip``: the items pass through, so that they keep their paths."""
+        counts, outputs = self.plain(node.arguments[0], scope), self.compile(node.arguments[1], scope, tracked)
+        skips = name == "skip"
+
+        def run(item: Any, env: Env) -> Iterator[Any]:
+            frame = Frame(counts(item[0] if tracked else item, env))
+            while (count := (yield frame)) is not END:
+                left = count_of(count, name)
+                if left <= 0 and not skips:
+                    continue
+                inner = Frame(outputs(item, env))
+                while (output := (yield inner)) is not END:
+                    left -= 1
+                    if skips:
+                        if left < 0:
+                            yield output
+                        continue
+                    yield output
+                    if left <= 0:
+                        break
+
+        return run
 
     def _getpath(self, node: syntax.Call, scope: Scope) -> DeepRun:
         from evenweave.jq.tracked import step_path  # noqa: PLC0415 - only here
@@ -537,7 +595,7 @@ def _finish_paths(found: DeepRun) -> DeepRun:
     def run(value: Any, env: Env) -> Iterator[Any]:
         frame = Frame(found((value, ()), env))
         while (output := (yield frame)) is not END:
-            yield finish(output)
+            yield finish(output, env[0])
 
     return run
 

@@ -223,9 +223,19 @@ class Direct:
     # Flow
 
     def _pipe(self, node: syntax.Pipe, scope: Scope) -> Code:
-        code = self.compile(node.stages[0], scope)
-        for stage in node.stages[1:]:
-            code = pipe(code, self.compile(stage, scope))
+        codes = [self.compile(stage, scope) for stage in node.stages]
+        if len(codes) > 3 and all(code.shape is ONE for code in codes):
+            runs = [code.run for code in codes]
+
+            def run(value: Any, env: Env) -> Any:
+                for stage in runs:
+                    value = stage(value, env)
+                return value
+
+            return Code(ONE, run)
+        code = codes[0]
+        for following in codes[1:]:
+            code = pipe(code, following)
         return code
 
     def _comma(self, node: syntax.Comma, scope: Scope) -> Code:
@@ -361,7 +371,7 @@ class Direct:
         def reduce_from(state: Any, value: Any, env: Env) -> Any:
             budget = env[0]
             for output in source(value, env):
-                budget.left -= 1
+                budget.left -= 2
                 if budget.left < 0:
                     raise out_of_fuel()
                 state = fold(output, state, env)
@@ -403,26 +413,26 @@ class Direct:
         update = self.compile(node.update, inner).many()
         extract = None if node.extract is None else self.compile(node.extract, inner).many()
 
-        def advance(state: Any, env: Env) -> Iterator[tuple[Any, Any]]:
-            for state in update(state, env):  # noqa: B020, PLR1704 - the state goes on from output to output
+        def advance(state: list[Any], env: Env) -> Iterator[Any]:
+            before, state[0] = state[0], None  # an update without output leaves null
+            for output in update(before, env):
+                state[0] = output
                 if extract is None:
-                    yield state, state
+                    yield output
                 else:
-                    for output in extract(state, env):
-                        yield state, output
+                    yield from extract(output, env)
 
         alternatives = alternate(binders, advance)
 
         def run_many(value: Any, env: Env) -> Iterator[Any]:
             budget = env[0]
             for state in starts(value, env):
+                held = [state]
                 for item in source(value, env):
                     budget.left -= 1
                     if budget.left < 0:
                         raise out_of_fuel()
-                    before, state = state, None  # noqa: PLW2901 - an update without output leaves null
-                    for state, output in alternatives(item, before, env):  # noqa: B020, PLW2901
-                        yield output
+                    yield from alternatives(item, held, env)
 
         return Code(MANY, run_many)
 

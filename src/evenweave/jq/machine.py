@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 STEP_FUEL: Final = 2
 """What one step of the machine takes: it costs about twice as much as one step of a direct loop."""
 
+FRAME_FUEL: Final = 8
+"""What a new frame takes besides: a stack of many of them also costs memory."""
+
+DELEGATE_FUEL: Final = 6
+"""What a delegation takes besides."""
+
 
 class End:
     """The type of :data:`END`."""
@@ -138,8 +144,10 @@ def _run(root: Frame, waiting: list[Frame], living: dict[Frame, None], budget: B
             waiting.append(output)
             if output not in living:
                 living[output] = None
+                budget.left -= FRAME_FUEL
         elif kind is Delegate:
             stack.append(output.source)
+            budget.left -= DELEGATE_FUEL
         elif kind is Tail:
             stack[-1] = output.source
         else:

@@ -6,22 +6,24 @@ import operator
 from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq import syntax
-from evenweave.jq.codes import ONE, Code, Env, combine
+from evenweave.jq.codes import ONE, Code, Env, MANY, combine, product
 from evenweave.jq.paths import index_error
 from evenweave.jq.values import ARITHMETIC, NUMBERS, SAFE, compare, equal, negative
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from evenweave.jq.limits import Budget
 
 metered_negative: Final = negative
 
-COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+COMPARISONS: Final[dict[str, Callable[..., bool]]] = {
     "==": equal,
-    "!=": lambda left, right: not equal(left, right),
-    "<": lambda left, right: compare(left, right) < 0,
-    "<=": lambda left, right: compare(left, right) <= 0,
-    ">": lambda left, right: compare(left, right) > 0,
-    ">=": lambda left, right: compare(left, right) >= 0,
+    "!=": lambda left, right, budget=None: not equal(left, right, budget),
+    "<": lambda left, right, budget=None: compare(left, right, budget) < 0,
+    "<=": lambda left, right, budget=None: compare(left, right, budget) <= 0,
+    ">": lambda left, right, budget=None: compare(left, right, budget) > 0,
+    ">=": lambda left, right, budget=None: compare(left, right, budget) >= 0,
 }
 _NATIVE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge
@@ -38,7 +40,7 @@ def compile_binary(node: syntax.Binary, left: Code, right: Code, metered: bool) 
     if metered and left.shape is ONE and right.shape is ONE:
         return _charged(left, right, function)
     if metered:
-        return combine([right, left], lambda second, first: function(first, second))
+        return _charged_many(left, right, function)
     if left.shape is ONE and right.shape is ONE:
         first, second = left.run, right.run
 
@@ -53,7 +55,28 @@ def compile_binary(node: syntax.Binary, left: Code, right: Code, metered: bool) 
 _SIZED: Final = frozenset((str, list, dict))
 
 
-def _charged(left: Code, right: Code, function: Callable[[Any, Any], Any]) -> Code:
+def _charged_many(left: Code, right: Code, function: Callable[..., Any]) -> Code:
+    runs = [right.many(), left.many()]
+
+    def run(value: Any, env: Env) -> Iterator[Any]:
+        budget = env[0]
+        for operand, other in product(runs, value, env):
+            yield charge_binary(function, other, operand, budget)
+
+    return Code(MANY, run)
+
+
+def charge_binary(function: Callable[..., Any], left: Any, right: Any, budget: Budget) -> Any:
+    """Arithmetic or a comparison, charged for the size of what it reads and makes."""
+    if type(left) in _SIZED:
+        budget.charge((len(left) + (len(right) if type(right) in _SIZED else 0)) >> 5)
+    result = function(left, right, budget)
+    if type(result) is str:
+        budget.check_string(len(result))
+    return result
+
+
+def _charged(left: Code, right: Code, function: Callable[..., Any]) -> Code:
     first, second = left.run, right.run
 
     def run(value: Any, env: Env) -> Any:
@@ -62,12 +85,7 @@ def _charged(left: Code, right: Code, function: Callable[[Any, Any], Any]) -> Co
         kind = type(other)
         if kind is int or kind is float:
             return function(other, operand)
-        if kind in _SIZED:
-            env[0].charge((len(other) + (len(operand) if type(operand) in _SIZED else 0)) >> 5)
-        result = function(other, operand)
-        if type(result) is str:
-            env[0].check_string(len(result))
-        return result
+        return charge_binary(function, other, operand, env[0])
 
     return Code(ONE, run)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from evenweave.jq.errors import JqError
-from evenweave.jq.limits import too_deep
+from evenweave.jq.errors import JqError, JqLimitError
+from evenweave.jq.limits import DEFAULT_LIMITS, too_deep
 from evenweave.jq.text import MAX_DEPTH, describe, kind_of
 from evenweave.jq.values import NUMBERS, double, equal, sort_values
+
+if TYPE_CHECKING:
+    from evenweave.jq.limits import Budget
 
 MAX_INDEX: Final = 536_870_911
 """jq's own bound on an index that is written to."""
@@ -99,9 +102,9 @@ def resolve_bounds(length: int, start: Any, stop: Any) -> tuple[int, int]:
         low += length
     if high < 0:
         high += length
-    low = min(max(low, 0.0), float(length))
-    high = min(max(high, low), float(length))
-    return math.floor(low), math.ceil(high)
+    first = math.floor(min(max(low, 0.0), float(length)))
+    last = math.ceil(min(max(high, 0.0), float(length)))
+    return first, max(first, last)
 
 
 def get_slice(value: Any, start: Any, stop: Any) -> Any:
@@ -128,8 +131,14 @@ def get_path(value: Any, path: Any) -> Any:
     return value
 
 
-def set_path(value: Any, path: Any, new: Any) -> Any:
+def set_path(value: Any, path: Any, new: Any, budget: Budget | None = None) -> Any:
     """``setpath(path; new)``: the value with another value at a path; arrays and objects on the way are made.
+
+    Args:
+        value: The value.
+        path: The path, a list of keys.
+        new: What to put there.
+        budget: What to charge for what is copied.
 
     Raises:
         JqError: the path does not fit the value.
@@ -144,6 +153,8 @@ def set_path(value: Any, path: Any, new: Any) -> Any:
         value = _get_for_update(value, key)
     for parent, key in reversed(parents):
         new = put(parent, key, new)
+        if budget is not None:
+            budget.charge(1 + (len(new) >> 4))
     return new
 
 
@@ -187,6 +198,8 @@ def _put_element(value: list[Any], key: float, new: Any) -> list[Any]:
         at += len(value)
         if at < 0:
             raise JqError("Out of bounds negative array index")
+    if at >= DEFAULT_LIMITS.array:
+        raise JqLimitError(f"Array too long: more than {DEFAULT_LIMITS.array} elements")
     if at >= len(value):
         return [*value, *([None] * (at - len(value))), new]
     result = value.copy()
@@ -194,7 +207,7 @@ def _put_element(value: list[Any], key: float, new: Any) -> list[Any]:
     return result
 
 
-def delete_paths(value: Any, paths: Any) -> Any:
+def delete_paths(value: Any, paths: Any, budget: Budget | None = None) -> Any:
     """``delpaths(paths)``: the value without what the paths lead to."""
     if type(paths) is not list:
         raise JqError("Paths must be specified as an array")
@@ -204,18 +217,26 @@ def delete_paths(value: Any, paths: Any) -> Any:
         if len(path) > MAX_DEPTH:
             raise too_deep("Path")
     # Backwards, so that an earlier deletion moves nothing that a later path means.
-    ordered = sort_values(paths)
+    ordered = sort_values(paths, budget)
     ordered.reverse()
-    for path in ordered:
+    at = 0
+    while at < len(ordered):
+        path = ordered[at]
         if not path:
             return None
-        value = _delete_path(value, path)
+        # Keys of one parent go together, because deleting one would change what a negative index means.
+        keys = [path[-1]]
+        at += 1
+        while at < len(ordered) and len(ordered[at]) == len(path) and equal(ordered[at][:-1], path[:-1]):
+            keys.append(ordered[at][-1])
+            at += 1
+        value = _delete_path(value, path[:-1], keys, budget)
     return value
 
 
-def _delete_path(value: Any, path: list[Any]) -> Any:
+def _delete_path(value: Any, path: list[Any], keys: list[Any], budget: Budget | None) -> Any:
     parents: list[tuple[Any, Any]] = []
-    for key in path[:-1]:
+    for key in path:
         if value is None:
             break
         parents.append((value, key))
@@ -223,35 +244,46 @@ def _delete_path(value: Any, path: list[Any]) -> Any:
     if value is None:
         # Nothing there: the value stays as it is, but for an error that the path itself deserves.
         return parents[0][0] if parents else None
-    new = _delete_key(value, path[-1])
+    new = _delete_keys(value, keys)
+    if budget is not None:
+        budget.charge(len(keys) + (len(value) >> 2))
     for parent, key in reversed(parents):
         new = put(parent, key, new)
+        if budget is not None:
+            budget.charge(1 + (len(new) >> 4))
     return new
 
 
-def _delete_key(value: Any, key: Any) -> Any:
-    kind, kind_key = type(value), type(key)
-    if kind is dict and kind_key is str:
-        if key not in value:
+def _delete_keys(value: Any, keys: list[Any]) -> Any:
+    if type(value) is dict:
+        for key in keys:
+            if type(key) is not str:
+                raise JqError(f"Cannot delete {kind_of(key)} field of object")
+        if not any(key in value for key in keys):
             return value
-        return {name: element for name, element in value.items() if name != key}
-    if kind is list and kind_key in NUMBERS:
+        gone = set(keys)
+        return {name: element for name, element in value.items() if name not in gone}
+    if type(value) is list:
+        places: set[int] = set()
+        for key in keys:
+            places.update(_places(value, key))
+        return [element for at, element in enumerate(value) if at not in places] if places else value
+    raise JqError(f"Cannot delete fields from {kind_of(value)}")
+
+
+def _places(value: list[Any], key: Any) -> range:
+    """The indices that a key means."""
+    if type(key) in NUMBERS:
         number = double(key)
         if not -1e18 < number < 1e18:
-            return value
+            return range(0)
         at = math.floor(number)
         if at < 0:
             at += len(value)
-        return value[:at] + value[at + 1 :] if 0 <= at < len(value) else value
-    if kind is list and kind_key is dict:
-        start, stop = slice_bounds(key)
-        low, high = resolve_bounds(len(value), start, stop)
-        return value[:low] + value[high:]
-    if kind is dict:
-        raise JqError(f"Cannot delete {kind_of(key)} field of object")
-    if kind is list:
-        raise JqError(f"Cannot delete {kind_of(key)} element of array")
-    raise JqError(f"Cannot delete fields from {kind_of(value)}")
+        return range(at, at + 1) if 0 <= at < len(value) else range(0)
+    if type(key) is dict:
+        return range(*resolve_bounds(len(value), *slice_bounds(key)))
+    raise JqError(f"Cannot delete {kind_of(key)} element of array")
 
 
 class Editor:
@@ -260,10 +292,11 @@ class Editor:
     What the editor has copied itself it changes in place, as long as nobody else has seen it.
     """
 
-    __slots__ = ("_owned", "root")
+    __slots__ = ("_budget", "_owned", "root")
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, budget: Budget) -> None:
         self.root = value
+        self._budget = budget
         # By identity; the reference keeps the identity from being used again.
         self._owned: dict[int, Any] = {}
 
@@ -278,7 +311,7 @@ class Editor:
         """Put a value at a path; as :func:`set_path`."""
         parents = self._plain_parents(path)
         if parents is None:
-            self.root = set_path(self.root, path, new)
+            self.root = set_path(self.root, path, new, self._budget)
             self._owned.clear()
             return
         owned = self._owned
@@ -288,6 +321,7 @@ class Editor:
                 above = container
                 continue
             copy = container.copy()
+            self._budget.charge(1 + (len(copy) >> 4))
             owned[id(copy)] = copy
             if above is None:
                 self.root = copy

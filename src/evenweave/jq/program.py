@@ -84,9 +84,18 @@ class Program:
                 return self._quick(value, self._env)
             except RecursionError:
                 raise _too_nested() from None
-        for output in self.iter(value, budget, **variables):
-            return output
-        return None
+        if not self._one:
+            for output in self.iter(value, budget, **variables):
+                return output
+            return None
+        env = self._bind(budget, variables)
+        try:
+            output = self._run(value, env)
+        except RecursionError:
+            raise _too_nested() from None
+        if output is ABSENT:
+            return None
+        return output if self._finish is None else self._finish(output, env[0])
 
     def all(self, value: Any, budget: Budget | None = None, /, **variables: Any) -> list[Any]:
         """All outputs.

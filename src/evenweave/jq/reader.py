@@ -15,15 +15,8 @@ _TOKEN: Final = re.compile(r"[^\s\[\]{},:\"]+")
 _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}(?:\\u[0-9A-Fa-f]{4})?|.)", re.DOTALL)
 _SIMPLE: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_WORDS: Final = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "nan": math.nan,
-    "-nan": math.nan,
-    "NaN": math.nan,
-    "-NaN": math.nan,
-}
+_WORDS: Final = {"true": True, "false": False, "null": None}
+_SPECIAL: Final = re.compile(r"[+-]?(?:nan|inf(?:inity)?)\Z", re.IGNORECASE)
 
 
 class _Wrong(Exception):  # noqa: N818 - becomes a JqError
@@ -181,14 +174,16 @@ class Reader:
     def _read_word(self) -> Any:
         found = _TOKEN.match(self.text, self.at)
         word = found[0] if found is not None else self.text[self.at]
+        self.at += len(word)
         if word[0] == "'":
             self.at += 1
             raise _Wrong("Invalid string literal; expected \", but got '")
-        self.at += len(word)
         if word in _WORDS:
             return _WORDS[word]
         if is_number_text(word):
             return read_number(word)
+        if _SPECIAL.match(word):
+            return math.nan if word[-1] in "nN" else float(word)
         if self.at < len(self.text):
             self.at += 1
         raise _Wrong(

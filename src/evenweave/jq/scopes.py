@@ -116,6 +116,7 @@ class Resolver:
         self.result = Resolution()
         self.names = _Names({}, frozenset(variables), frozenset())
         self._prelude: dict[syntax.Function, FunctionInfo] = {}
+        self._open = 0
 
     def resolve(self, tree: Node) -> Resolution:
         """What the names in ``tree`` mean.
@@ -123,8 +124,9 @@ class Resolver:
         Raises:
             JqSyntaxError: a function, variable or label is not defined where it is used.
         """
+        self._open += 1
         self._visit(tree, self.names)
-        _mark_recursive(self.result.functions.values())
+        self._close()
         return self.result
 
     def prelude(self, function: syntax.Function) -> FunctionInfo:
@@ -132,10 +134,17 @@ class Resolver:
         info = self._prelude.get(function)
         if info is None:
             names = _Names({}, frozenset(), frozenset())
+            self._open += 1
             self._visit_define(syntax.Define(0, function, syntax.Identity(0)), names)
             info = self._prelude[function] = self.result.functions[function]
-            _mark_recursive(self.result.functions.values())
+            self._close()
         return info
+
+    def _close(self) -> None:
+        # Which functions are recursive is known once all references are.
+        self._open -= 1
+        if self._open == 0:
+            _mark_recursive(self.result.functions.values())
 
     def _visit(self, node: Node, names: _Names) -> Height:
         result = self.result

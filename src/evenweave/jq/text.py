@@ -8,9 +8,12 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq.errors import JqError
+
+if TYPE_CHECKING:
+    from evenweave.jq.limits import Budget
 
 MAX_DEPTH: Final = 10_000
 """How deep a text may nest for jq to read or write it."""
@@ -76,7 +79,7 @@ def write_float(number: float, *, literal: bool = False) -> str:
     text = repr(number)
     mantissa, mark, exponent = text.partition("e")
     if not mark:
-        if not text.endswith(".0") or (literal and abs(number) < 1e16):
+        if not text.endswith(".0") or (literal and abs(number) < _SAFE):
             return text
         return text[:-2]
     power = int(exponent)
@@ -117,11 +120,12 @@ def write_string(text: str) -> str:
     return '"' + _ESCAPED.sub(_escape, text) + '"'
 
 
-def write_json(value: Any, limit: int | None = None) -> str:
+def write_json(value: Any, limit: int | None = None, budget: Budget | None = None) -> str:
     """A value as jq's ``tojson`` writes it: no spaces, objects in their own order.
 
     Args:
         value: The value. What is nested deeper than 10,000 levels is written as ``<skipped: too deep>``.
+        budget: What to charge for the elements.
         limit: Stop soon after this many characters; for the start of a long value inside an error message.
     """
     kind = type(value)
@@ -140,6 +144,8 @@ def write_json(value: Any, limit: int | None = None) -> str:
         else:
             value, depth = item
             kind = type(value)
+            if budget is not None and (kind is list or kind is dict):
+                budget.charge(1 + len(value) * 2)
             if kind is not list and kind is not dict:
                 text = _write_scalar(value)
             elif depth > MAX_DEPTH:

@@ -95,7 +95,7 @@ def keep(item: Item, output: Any) -> Item:
     return output, path if output is value and type(output) not in NUMBERS else None
 
 
-def finish(item: Item) -> list[Any]:
+def finish(item: Item, budget: Budget) -> list[Any]:
     """The path of an item, as a list.
 
     Raises:
@@ -107,6 +107,7 @@ def finish(item: Item) -> list[Any]:
     keys = unroll(path)
     if len(keys) > MAX_DEPTH:
         raise too_deep("Path")
+    budget.left -= len(keys) >> 2
     return keys
 
 

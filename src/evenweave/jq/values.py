@@ -14,11 +14,13 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq.errors import JqError, JqLimitError
-from evenweave.jq.limits import DEFAULT_LIMITS, too_deep
+from evenweave.jq.limits import DEFAULT_LIMITS, out_of_fuel, too_deep
 from evenweave.jq.text import MAX_DEPTH, Exact, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from evenweave.jq.limits import Budget
 
 SAFE: Final = 1 << 53
 """Integers up to this size are the same as an int and as a double."""
@@ -40,8 +42,8 @@ def double(number: float) -> float:
 
 
 def tidy(number: float) -> int | float:
-    """The result of arithmetic: an ``int`` if the double is integral and at most 2^53, but for ``-0``."""
-    if number.is_integer() and -SAFE <= number <= SAFE and (number or math.copysign(1.0, number) > 0):
+    """The result of arithmetic: an ``int`` if the double is integral and below 2^53, but for ``-0``."""
+    if number.is_integer() and -SAFE < number < SAFE and (number or math.copysign(1.0, number) > 0):
         return int(number)
     return number
 
@@ -56,8 +58,13 @@ def negate(number: float) -> int | float:
 # Equality and order
 
 
-def equal(left: Any, right: Any) -> bool:
+def equal(left: Any, right: Any, budget: Budget | None = None) -> bool:
     """Whether two values are the same: ``1 == true`` is not, ``1 == 1.0`` is, NaN is not even itself.
+
+    Args:
+        left: A value.
+        right: Another.
+        budget: What to charge for the elements that are compared.
 
     Raises:
         JqError: they are nested more than 10,000 levels deep.
@@ -65,7 +72,7 @@ def equal(left: Any, right: Any) -> bool:
     kind = type(left)
     if kind is type(right):
         if kind is list or kind is dict:
-            return _equal_deep(left, right)
+            return _equal_deep(left, right, budget)
         if kind is Exact:
             return bool(left.decimal == right.decimal)
         return bool(left == right)
@@ -74,7 +81,7 @@ def equal(left: Any, right: Any) -> bool:
     return False
 
 
-def _equal_deep(left: Any, right: Any) -> bool:
+def _equal_deep(left: Any, right: Any, budget: Budget | None) -> bool:
     stack: list[tuple[Any, Any, int]] = [(left, right, 0)]
     while stack:
         left, right, depth = stack.pop()
@@ -82,10 +89,18 @@ def _equal_deep(left: Any, right: Any) -> bool:
         if kind is list and type(right) is list:
             if len(left) != len(right):
                 return False
+            if budget is not None:
+                budget.charge(len(left) >> 1)
+            if _is_plain(left) and _is_plain(right):
+                if left != right:
+                    return False
+                continue
             pairs: Iterable[tuple[Any, Any]] = zip(left, right, strict=True)
         elif kind is dict and type(right) is dict:
             if left.keys() != right.keys():
                 return False
+            if budget is not None:
+                budget.charge(len(left) >> 1)
             pairs = ((element, right[key]) for key, element in left.items())
         else:
             return False
@@ -102,8 +117,13 @@ def _equal_deep(left: Any, right: Any) -> bool:
     return True
 
 
-def compare(left: Any, right: Any) -> int:
+def compare(left: Any, right: Any, budget: Budget | None = None) -> int:
     """Below, at or above zero as ``left`` sorts before, with or after ``right`` in jq's order of all values.
+
+    Args:
+        left: A value.
+        right: Another.
+        budget: What to charge for the elements that are compared.
 
     Raises:
         JqError: they are nested more than 10,000 levels deep.
@@ -118,7 +138,7 @@ def compare(left: Any, right: Any) -> int:
         return (left > right) - (left < right)
     if rank == 0:
         return 0
-    return _compare_deep(left, right)
+    return _compare_deep(left, right, budget)
 
 
 def _compare_numbers(left: float, right: float) -> int:
@@ -145,7 +165,7 @@ def _compare_literals(left: float, right: float) -> int:
     return int((first > second)) - int((first < second))  # type: ignore[operator]
 
 
-def _compare_deep(left: Any, right: Any) -> int:
+def _compare_deep(left: Any, right: Any, budget: Budget | None) -> int:
     # Pairs to compare, with their depth; a plain integer is the verdict if all before it were equal.
     stack: list[Any] = [(left, right, 0)]
     while stack:
@@ -163,6 +183,8 @@ def _compare_deep(left: Any, right: Any) -> int:
             continue
         if depth >= MAX_DEPTH:
             raise too_deep("Comparison")
+        if budget is not None:
+            budget.charge(1 + (min(len(left), len(right)) >> 1))
         if kind is list:
             stack.append(len(left) - len(right))
             pairs = [(a, b, depth + 1) for a, b in zip(left, right, strict=False)]
@@ -181,36 +203,54 @@ order_key: Final[Callable[[Any], Any]] = cmp_to_key(compare)
 """A key for ``sorted``, ``min`` and ``max`` that follows jq's order."""
 
 
-def sort_values(values: list[Any]) -> list[Any]:
+def order_key_for(budget: Budget) -> Callable[[Any], Any]:
+    """:data:`order_key`, charged for each comparison."""
+
+    def compare_charged(left: Any, right: Any) -> int:
+        budget.left -= 3
+        if budget.left < 0:
+            raise out_of_fuel()
+        return compare(left, right, budget)
+
+    return cmp_to_key(compare_charged)
+
+
+def sort_values(values: list[Any], budget: Budget | None = None) -> list[Any]:
     """The values in jq's order, equal ones in the order they had."""
-    return sorted(values, key=None if _is_plain(values) else order_key)
+    if _is_plain(values):
+        return sorted(values)
+    return sorted(values, key=order_key if budget is None else order_key_for(budget))
 
 
 def _is_plain(values: list[Any]) -> bool:
-    """Whether Python's own order is jq's for these values: all strings, or all small integers."""
+    """Whether Python's own order is jq's for these values: all strings, or all integers."""
     kinds = set(map(type, values))
-    return kinds in ({str}, {int})
+    return len(kinds) == 1 and (str in kinds or int in kinds)
 
 
-def sort_pairs(keys: list[Any], values: list[Any]) -> list[tuple[Any, Any]]:
+def sort_pairs(keys: list[Any], values: list[Any], budget: Budget) -> list[tuple[Any, Any]]:
     """The (key, value) pairs in the order of the keys."""
     pairs = list(zip(keys, values, strict=True))
     if _is_plain(keys):
         pairs.sort(key=lambda pair: pair[0])
-    else:
-        pairs.sort(key=lambda pair: order_key(pair[0]))
+        return pairs
+    if all(type(key) is list and len(key) == 1 for key in keys) and _is_plain([key[0] for key in keys]):
+        pairs.sort(key=lambda pair: pair[0][0])
+        return pairs
+    order = order_key_for(budget)
+    pairs.sort(key=lambda pair: order(pair[0]))
     return pairs
 
 
 # Arithmetic
 
 
-def add(left: Any, right: Any) -> Any:
+def add(left: Any, right: Any, budget: Budget | None = None) -> Any:
     """``left + right``"""
     kind, other = type(left), type(right)
     if kind is int and other is int:
         result = left + right
-        if -SAFE <= result <= SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
+        if -SAFE < result < SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
             return result
         return tidy(double(left) + double(right))
     if left is None:
@@ -233,12 +273,12 @@ def add(left: Any, right: Any) -> Any:
     raise JqError(f"{describe(left)} and {describe(right)} cannot be added")
 
 
-def subtract(left: Any, right: Any) -> Any:
+def subtract(left: Any, right: Any, budget: Budget | None = None) -> Any:
     """``left - right``"""
     kind, other = type(left), type(right)
     if kind is int and other is int:
         result = left - right
-        if -SAFE <= result <= SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
+        if -SAFE < result < SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
             return result
         return tidy(double(left) - double(right))
     if kind in NUMBERS and other in NUMBERS:
@@ -247,17 +287,19 @@ def subtract(left: Any, right: Any) -> Any:
         if _is_plain(right) and _is_plain(left):
             removed = set(right)
             return [element for element in left if element not in removed]
-        return [element for element in left if not any(equal(element, one) for one in right)]
+        if budget is not None:
+            budget.charge(len(left) * (1 + len(right)) >> 1)
+        return [element for element in left if not any(equal(element, one, budget) for one in right)]
     raise JqError(f"{describe(left)} and {describe(right)} cannot be subtracted")
 
 
-def multiply(left: Any, right: Any) -> Any:
+def multiply(left: Any, right: Any, budget: Budget | None = None) -> Any:
     """``left * right``"""
     kind, other = type(left), type(right)
     if kind in NUMBERS and other in NUMBERS:
         if kind is int and other is int:
             result = left * right
-            if -SAFE <= result <= SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
+            if -SAFE < result < SAFE and -SAFE <= left <= SAFE and -SAFE <= right <= SAFE:
                 return result if result or (left >= 0 and right >= 0) else tidy(float(left) * float(right))
         return tidy(double(left) * double(right))
     if kind is str and other in NUMBERS:
@@ -265,7 +307,7 @@ def multiply(left: Any, right: Any) -> Any:
     if kind in NUMBERS and other is str:
         return _repeat(right, left)
     if kind is dict and other is dict:
-        return _merge(left, right)
+        return _merge(left, right, budget)
     raise JqError(f"{describe(left)} and {describe(right)} cannot be multiplied")
 
 
@@ -275,20 +317,20 @@ def _repeat(text: str, times: float) -> str | None:
         return None
     if not text:
         return text
-    if count < 1:
-        count = 1.0 if count > 0 else 0.0
     if len(text) * count > DEFAULT_LIMITS.string:
         raise JqError("Repeat string result too long")
     return text * int(count)
 
 
-def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+def _merge(left: dict[str, Any], right: dict[str, Any], budget: Budget | None) -> dict[str, Any]:
     result = dict(left)
     stack: list[tuple[dict[str, Any], dict[str, Any], int]] = [(result, right, 0)]
     while stack:
         target, source, depth = stack.pop()
         if depth > MAX_DEPTH:
             raise too_deep("Object merge")
+        if budget is not None:
+            budget.charge(1 + (len(target) + len(source) >> 2))
         for key, element in source.items():
             if type(element) is dict and type(target.get(key)) is dict:
                 inner = target[key] = dict(target[key])
@@ -298,7 +340,7 @@ def _merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def divide(left: Any, right: Any) -> Any:
+def divide(left: Any, right: Any, budget: Budget | None = None) -> Any:
     """``left / right``"""
     kind, other = type(left), type(right)
     if kind in NUMBERS and other in NUMBERS:
@@ -329,7 +371,7 @@ def _to_int64(number: float) -> int:
     return int(number)
 
 
-def modulo(left: Any, right: Any) -> Any:
+def modulo(left: Any, right: Any, budget: Budget | None = None) -> Any:
     """``left % right``: on the integral parts, with the sign of ``left``."""
     if type(left) in NUMBERS and type(right) in NUMBERS:
         a, b = double(left), double(right)
@@ -353,6 +395,6 @@ def negative(value: Any) -> Any:
     raise JqError(f"{describe(value)} cannot be negated")
 
 
-ARITHMETIC: Final[dict[str, Callable[[Any, Any], Any]]] = {
+ARITHMETIC: Final[dict[str, Callable[..., Any]]] = {
     "+": add, "-": subtract, "*": multiply, "/": divide, "%": modulo
 }  # fmt: skip

@@ -11,7 +11,7 @@ from evenweave.jq.errors import JqError
 from evenweave.jq.limits import out_of_fuel, too_deep
 from evenweave.jq.paths import find_all
 from evenweave.jq.text import MAX_DEPTH, describe, kind_of
-from evenweave.jq.values import NUMBERS, add, compare, double, equal, negate, order_key, sort_pairs, sort_values
+from evenweave.jq.values import NUMBERS, add, compare, double, equal, negate, order_key_for, sort_pairs, sort_values
 
 if TYPE_CHECKING:
     from evenweave.jq.limits import Budget
@@ -113,23 +113,23 @@ def _add(budget: Budget, value: Any) -> Any:
     raise JqError(f"Cannot iterate over {describe(value)}")
 
 
-def _sort(value: Any) -> list[Any]:
-    return sort_values(array_of(value, "sorted"))
+def _sort(budget: Budget, value: Any) -> list[Any]:
+    return sort_values(array_of(value, "sorted"), budget)
 
 
-def _keyed(value: Any, keys: Any, verb: str) -> list[tuple[Any, Any]]:
-    return sort_pairs(keys, array_of(value, verb))
+def _keyed(budget: Budget, value: Any, keys: Any, verb: str) -> list[tuple[Any, Any]]:
+    return sort_pairs(keys, array_of(value, verb), budget)
 
 
-def _sort_by(value: Any, keys: Any) -> list[Any]:
-    return [element for _, element in _keyed(value, keys, "sorted")]
+def _sort_by(budget: Budget, value: Any, keys: Any) -> list[Any]:
+    return [element for _, element in _keyed(budget, value, keys, "sorted")]
 
 
-def _group_by(value: Any, keys: Any) -> list[list[Any]]:
+def _group_by(budget: Budget, value: Any, keys: Any) -> list[list[Any]]:
     groups: list[list[Any]] = []
     previous: Any = None
-    for key, element in _keyed(value, keys, "grouped"):
-        if groups and compare(key, previous) == 0:
+    for key, element in _keyed(budget, value, keys, "grouped"):
+        if groups and compare(key, previous, budget) == 0:
             groups[-1].append(element)
         else:
             groups.append([element])
@@ -137,41 +137,48 @@ def _group_by(value: Any, keys: Any) -> list[list[Any]]:
     return groups
 
 
-def _unique(value: Any) -> list[Any]:
+def _unique(budget: Budget, value: Any) -> list[Any]:
     result: list[Any] = []
-    for element in sort_values(array_of(value, "sorted")):
-        if not result or compare(result[-1], element) != 0:
+    for element in sort_values(array_of(value, "sorted"), budget):
+        if not result or compare(result[-1], element, budget) != 0:
             result.append(element)
     return result
 
 
-def _min_by(value: Any, keys: Any) -> Any:
+def _min_by(budget: Budget, value: Any, keys: Any) -> Any:
     # The first of several smallest ones counts.
-    return _extreme(value, keys, lambda new, best: new < best)
+    return _extreme(budget, value, keys, lambda new, best: new < best)
 
 
-def _max_by(value: Any, keys: Any) -> Any:
+def _max_by(budget: Budget, value: Any, keys: Any) -> Any:
     # The last of several largest ones counts.
-    return _extreme(value, keys, lambda new, best: not new < best)
+    return _extreme(budget, value, keys, lambda new, best: not new < best)
 
 
-def _extreme(value: Any, keys: Any, better: Any) -> Any:
+def _extreme(budget: Budget, value: Any, keys: Any, better: Any) -> Any:
     elements = array_of(value, "iterated over")
+    order = order_key_for(budget)
     best: Any = None
     best_key: Any = None
     for key, element in zip(keys, elements, strict=True):
-        wrapped = order_key(key)
+        wrapped = order(key)
         if best_key is None or better(wrapped, best_key):
             best, best_key = element, wrapped
     return best
 
 
-def _min(value: Any) -> Any:
-    return _min_by(value, array_of(value, "iterated over"))
+def _min(budget: Budget, value: Any) -> Any:
+    return _min_by(budget, value, _comparable(value))
 
 
-def _max(value: Any) -> Any:
-    return _max_by(value, array_of(value, "iterated over"))
+def _max(budget: Budget, value: Any) -> Any:
+    return _max_by(budget, value, _comparable(value))
+
+
+def _comparable(value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise JqError(f"{describe(value)} and {describe(value)} cannot be iterated over")
+    return value
 
 
 def _reverse(value: Any) -> Any:
@@ -210,20 +217,31 @@ def _flatten(budget: Budget, value: Any, depth: Any = 1e9) -> list[Any]:
     return result
 
 
-def _transpose(value: Any) -> list[list[Any]]:
+def _transpose(budget: Budget, value: Any) -> list[list[Any]]:
+    if type(value) is not list:
+        raise (
+            JqError(f"Cannot index {kind_of(value)} with number (0)")
+            if False
+            else JqError(f"Cannot iterate over {describe(value)}")
+        )
+    for row in value:
+        if type(row) is not list:
+            raise JqError(f"Cannot index {kind_of(row)} with number (0)")
+    budget.charge(len(value) * max(map(len, value), default=0) >> 3)
     return [list(row) for row in zip_longest(*value)]
 
 
-def _contains(value: Any, part: Any) -> bool:
+def _contains(budget: Budget, value: Any, part: Any) -> bool:
     stack: list[tuple[Any, Any, int]] = [(value, part, 0)]
     while stack:
         whole, piece, depth = stack.pop()
-        if not _contains_one(whole, piece, depth, stack):
+        budget.charge(2)
+        if not _contains_one(budget, whole, piece, depth, stack):
             return False
     return True
 
 
-def _contains_one(whole: Any, piece: Any, depth: int, stack: list[tuple[Any, Any, int]]) -> bool:
+def _contains_one(budget: Budget, whole: Any, piece: Any, depth: int, stack: list[tuple[Any, Any, int]]) -> bool:
     """Whether one level holds; what has to hold below is put on the stack."""
     kind = type(whole)
     if kind is not type(piece) and kind_of(whole) != kind_of(piece):
@@ -244,22 +262,24 @@ def _contains_one(whole: Any, piece: Any, depth: int, stack: list[tuple[Any, Any
             stack.append((whole[0], piece[0], depth + 1))
             return True
         return all(
-            any(kind_of(element) == kind_of(one) and _contains(element, one) for element in whole) for one in piece
+            any(kind_of(element) == kind_of(one) and _contains(budget, element, one) for element in whole)
+            for one in piece
         )
     if kind is str:
         return piece in whole
     return equal(whole, piece)
 
 
-def _indices(value: Any, part: Any) -> Any:
+def _indices(budget: Budget, value: Any, part: Any) -> Any:
     if value is None:
         return None
     if type(value) is str and type(part) is str:
         return string_indices(value, part)
     if type(value) is list and type(part) is list:
+        budget.charge(len(value) * (1 + len(part)) >> 2)
         return find_all(value, part)
     if type(value) is list:
-        return [at for at, element in enumerate(value) if equal(element, part)]
+        return [at for at, element in enumerate(value) if equal(element, part, budget)]
     from evenweave.jq.paths import get  # noqa: PLC0415 - for its error
 
     return get(value, part)
@@ -281,13 +301,13 @@ def string_indices(value: Any, part: Any) -> list[int] | None:
     return found
 
 
-def _index(value: Any, part: Any) -> Any:
-    found = _indices(value, part)
+def _index(budget: Budget, value: Any, part: Any) -> Any:
+    found = _indices(budget, value, part)
     return found[0] if found else None
 
 
-def _rindex(value: Any, part: Any) -> Any:
-    found = _indices(value, part)
+def _rindex(budget: Budget, value: Any, part: Any) -> Any:
+    found = _indices(budget, value, part)
     return found[-1] if found else None
 
 
@@ -381,22 +401,22 @@ FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
     ("not", 0): Function(lambda value: value is None or value is False),
     ("type", 0): Function(kind_of),
     ("add", 0): Function(_add, budget=True),
-    ("sort", 0): Function(_sort),
-    ("_sort_by", 1): Function(_sort_by),
-    ("_group_by", 1): Function(_group_by),
-    ("_min_by", 1): Function(_min_by),
-    ("_max_by", 1): Function(_max_by),
-    ("unique", 0): Function(_unique),
-    ("min", 0): Function(_min),
-    ("max", 0): Function(_max),
+    ("sort", 0): Function(_sort, budget=True),
+    ("_sort_by", 1): Function(_sort_by, budget=True),
+    ("_group_by", 1): Function(_group_by, budget=True),
+    ("_min_by", 1): Function(_min_by, budget=True),
+    ("_max_by", 1): Function(_max_by, budget=True),
+    ("unique", 0): Function(_unique, budget=True),
+    ("min", 0): Function(_min, budget=True),
+    ("max", 0): Function(_max, budget=True),
     ("reverse", 0): Function(_reverse),
     ("flatten", 0): Function(_flatten, budget=True),
     ("flatten", 1): Function(_flatten, budget=True),
-    ("transpose", 0): Function(_transpose),
-    ("contains", 1): Function(_contains),
-    ("indices", 1): Function(_indices),
-    ("index", 1): Function(_index),
-    ("rindex", 1): Function(_rindex),
+    ("transpose", 0): Function(_transpose, budget=True),
+    ("contains", 1): Function(_contains, budget=True),
+    ("indices", 1): Function(_indices, budget=True),
+    ("index", 1): Function(_index, budget=True),
+    ("rindex", 1): Function(_rindex, budget=True),
     ("_strindices", 1): Function(string_indices),
     ("bsearch", 1): Function(_bsearch),
     ("join", 1): Function(_join, budget=True),

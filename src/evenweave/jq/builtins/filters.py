@@ -84,7 +84,7 @@ def _recurse(compiler: Compiler, node: Call, scope: Scope) -> Code:
         stack: list[Iterator[Any]] = [iter((value,))]
         while stack:
             for output in stack[-1]:
-                budget.left -= 1
+                budget.left -= 4
                 if budget.left < 0:
                     raise out_of_fuel()
                 yield output
@@ -132,11 +132,8 @@ def _until(compiler: Compiler, node: Call, scope: Scope) -> Code | None:
     return Code(ONE, run)
 
 
-def _repeat(compiler: Compiler, node: Call, scope: Scope) -> Code | None:
-    code = compiler.direct.compile(node.arguments[0], scope)
-    if code.shape is not ONE:
-        return None
-    step = code.run
+def _repeat(compiler: Compiler, node: Call, scope: Scope) -> Code:
+    many = compiler.direct.compile(node.arguments[0], scope).many()
 
     def run(value: Any, env: Env) -> Iterator[Any]:
         budget = env[0]
@@ -144,8 +141,7 @@ def _repeat(compiler: Compiler, node: Call, scope: Scope) -> Code | None:
             budget.left -= 1
             if budget.left < 0:
                 raise out_of_fuel()
-            yield value
-            value = step(value, env)
+            yield from many(value, env)
 
     return Code(MANY, run)
 
@@ -293,7 +289,7 @@ def _path(compiler: Compiler, node: Call, scope: Scope) -> Code:
 
 def _del(compiler: Compiler, node: Call, scope: Scope) -> Code:
     paths = compiler.paths(node.arguments[0], scope)
-    return Code(ONE, lambda value, env: delete_paths(value, list(paths(value, env))))
+    return Code(ONE, lambda value, env: delete_paths(value, list(paths(value, env)), env[0]))
 
 
 def _pick(compiler: Compiler, node: Call, scope: Scope) -> Code:
@@ -302,7 +298,7 @@ def _pick(compiler: Compiler, node: Call, scope: Scope) -> Code:
     def run(value: Any, env: Env) -> Any:
         result = None
         for path in paths(value, env):
-            result = set_path(result, path, get_path(value, path))
+            result = set_path(result, path, get_path(value, path), env[0])
         return result
 
     return Code(ONE, run)
@@ -333,7 +329,7 @@ def _keyed(name: str, shape_output: Callable[[Any], Any] | None = None) -> Nativ
                 keys = [one(element, env) for element in items]
             else:
                 keys = [list(many(element, env)) for element in items]
-            output = function(value, keys)
+            output = function(env[0], value, keys)
             return output if shape_output is None else shape_output(output)
 
         return Code(ONE, run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,11 +11,11 @@ from evenweave.jq.errors import JqError
 from evenweave.jq.text import describe, write_json
 from evenweave.jq.values import NUMBERS
 
-_HTML: Final = {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;", ord("'"): "&#39;", ord('"'): "&quot;"}
+_HTML: Final = {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;", ord("'"): "&apos;", ord('"'): "&quot;"}
 _TSV: Final = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r", ord("\\"): "\\\\"}
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
-_BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_BASE64_VALUES: Final = {ord(letter): place for place, letter in enumerate(_BASE64)}
+_BASE64_END: Final = re.compile(r"=+\Z")
+_BASE64_DATA: Final = re.compile(r"[A-Za-z0-9+/]*\Z")
 _PERCENT: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -83,33 +84,17 @@ def _sh_word(element: Any) -> str:
 
 
 def _base64(value: Any) -> str:
-    from base64 import b64encode  # noqa: PLC0415 - rarely used
-
     return b64encode(text(value).encode("utf-8", "replace")).decode("ascii")
 
 
 def _base64d(value: Any) -> str:
     source = text(value)
-    data = source.encode("utf-8", "replace").rstrip(b"=")
-    bits = 0
-    held = 0
-    out = bytearray()
-    for byte in data:
-        digit = _BASE64_VALUES.get(byte)
-        if digit is None:
-            raise JqError(f"{describe(source)} is not valid base64 data")
-        held = (held << 6 | digit) & 0xFFFFFF
-        bits += 6
-        if bits >= 8:
-            bits -= 8
-            out.append(held >> bits & 0xFF)
-    if data and not out:
-        raise (
-            JqError(f"{describe(source)} trailing garbage")
-            if False
-            else JqError(f"{describe(source)} is not valid base64 data")
-        )
-    return out.decode("utf-8", "replace")
+    data = _BASE64_END.sub("", source)
+    # A last group of one letter holds no byte; jq drops it unless it is all there is.
+    whole = data[: len(data) - 1] if len(data) % 4 == 1 else data
+    if not _BASE64_DATA.match(data) or (data and not whole):
+        raise JqError(f"{describe(source)} is not valid base64 data")
+    return b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
 
 
 FORMATS: Final[dict[str, Callable[[Any], str]]] = {

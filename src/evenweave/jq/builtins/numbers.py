@@ -151,7 +151,7 @@ def _lgamma_r(value: Any) -> list[Any]:
 
 def _abs(value: Any) -> Any:
     if type(value) not in NUMBERS:
-        raise JqError(f"{describe(value)} has no absolute value")
+        return value
     return negate(value) if value < 0 else value if value else 0
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq.builtins.function import Function
 from evenweave.jq.errors import JqError
 from evenweave.jq.paths import delete_paths, get_path, set_path
 from evenweave.jq.text import describe, kind_of
 from evenweave.jq.values import NUMBERS, double
+
+
+if TYPE_CHECKING:
+    from evenweave.jq.limits import Budget
 
 
 def _keys(value: Any) -> list[Any]:
@@ -95,16 +99,17 @@ def _fail_with(_value: Any, message: Any) -> Any:
     raise JqError(message)
 
 
-def _get_path(value: Any, path: Any) -> Any:
+def _get_path(budget: Budget, value: Any, path: Any) -> Any:
+    budget.charge(len(path) >> 2 if type(path) is list else 0)
     return get_path(value, path)
 
 
-def _set_path(value: Any, path: Any, new: Any) -> Any:
-    return set_path(value, path, new)
+def _set_path(budget: Budget, value: Any, path: Any, new: Any) -> Any:
+    return set_path(value, path, new, budget)
 
 
-def _delete_paths(value: Any, paths: Any) -> Any:
-    return delete_paths(value, paths)
+def _delete_paths(budget: Budget, value: Any, paths: Any) -> Any:
+    return delete_paths(value, paths, budget)
 
 
 FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
@@ -115,7 +120,7 @@ FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
     ("from_entries", 0): Function(_from_entries),
     ("error", 0): Function(_fail),
     ("error", 1): Function(_fail_with),
-    ("getpath", 1): Function(_get_path),
-    ("setpath", 2): Function(_set_path),
-    ("delpaths", 1): Function(_delete_paths),
+    ("getpath", 1): Function(_get_path, budget=True),
+    ("setpath", 2): Function(_set_path, budget=True),
+    ("delpaths", 1): Function(_delete_paths, budget=True),
 }

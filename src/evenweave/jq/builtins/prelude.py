@@ -19,7 +19,7 @@ def recurse(f): def deeper: ., (f | deeper); deeper;
 def recurse(f; condition): def deeper: ., (f | select(condition) | deeper); deeper;
 def while(condition; update): def loop: if condition then ., (update | loop) else empty end; loop;
 def until(condition; update): def loop: if condition then . else update | loop end; loop;
-def repeat(f): def loop: ., (f | loop); loop;
+def repeat(f): def loop: f, loop; loop;
 def first: .[0];
 def last: .[-1];
 def nth($at): .[$at];
@@ -109,7 +109,7 @@ def _functions() -> dict[tuple[str, int], syntax.Function]:
     return {(function.name, len(function.parameters)): function for function in parse_definitions(_SOURCE)}
 
 
-_HEAD: Final = re.compile(r"^def ([a-zA-Z]+)(?:\(([^)]*)\))?:", re.MULTILINE)
+_HEAD: Final = re.compile(r"^def (\w+)(?:\(([^)]*)\))?:", re.MULTILINE)
 
 PRELUDE_NAMES: Final = frozenset(
     (match[1], match[2].count(";") + 1 if match[2] is not None else 0) for match in _HEAD.finditer(_SOURCE)

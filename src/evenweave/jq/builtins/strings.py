@@ -18,15 +18,13 @@ _UPPER: Final = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
 _LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-def tostring(value: Any) -> str:
+def tostring(budget: Budget, value: Any) -> str:
     """A string as it stands, any other value as JSON."""
-    return value if type(value) is str else write_json(value)
+    return value if type(value) is str else write_json(value, budget=budget)
 
 
 def _tojson(budget: Budget, value: Any) -> str:
-    text = write_json(value)
-    budget.check_string(len(text) * 4)
-    return text
+    return write_json(value, budget=budget)
 
 
 def _fromjson(budget: Budget, value: Any) -> Any:
@@ -105,7 +103,7 @@ def _format(value: Any, name: Any) -> str:
 
 
 FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
-    ("tostring", 0): Function(tostring),
+    ("tostring", 0): Function(tostring, budget=True),
     ("tojson", 0): Function(_tojson, budget=True),
     ("fromjson", 0): Function(_fromjson, budget=True),
     ("utf8bytelength", 0): Function(_utf8bytelength),
