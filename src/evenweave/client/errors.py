@@ -7,7 +7,6 @@ EvenweaveError
     +-- UnknownGroup        the Runtime has lost the subscription: it is made again
     +-- Reject              raised by a handler: never deliver this message again
 """
-# ruff: noqa: N818 - named by what they say, like the whole tree of evenweave.errors
 
 from evenweave.errors import EvenweaveError
 

@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named by what they say
 """What is wrong with an event.
 
 CloudEventError

@@ -1,6 +1,7 @@
 """The Runtime over HTTP (PROTOCOL section 5)."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qs
@@ -15,6 +16,8 @@ from starlette.types import Message, Receive, Scope, Send
 from evenweave.cloudevents import DEFAULT_LIMITS, CloudEventError, CloudEventTooLarge, Event, Limits, from_http
 from evenweave.http.problem import MEDIA_TYPE, Problem, make_handlers, make_problem
 from evenweave.ports.broker import Broker, DeadLetter, Delivery, Refused, Subscription, Unavailable, UnknownSubscription
+
+_LOG = logging.getLogger("evenweave.http")
 
 NDJSON = "application/x-ndjson"
 
@@ -115,6 +118,10 @@ class RuntimeFace:
             try:
                 await self._take_events(scope, receive)
             except (CloudEventError, Refused, Unavailable, Problem) as error:
+                await _send_problem(make_problem(error, _STATUSES), send)
+                return
+            except Exception as error:  # noqa: BLE001 (the router does the same for its routes)
+                _LOG.exception("publishing failed")
                 await _send_problem(make_problem(error, _STATUSES), send)
                 return
             for message in _ACCEPTED:

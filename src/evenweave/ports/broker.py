@@ -1,6 +1,5 @@
 """The broker: a durable log of events per channel, read by groups (PROTOCOL section 4)."""
 
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol

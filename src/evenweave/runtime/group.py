@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from evenweave.ports.broker import Mode
 from evenweave.runtime.cursor import Cursor
 
+_SLACK = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -70,6 +72,10 @@ class Group:
         lease = Lease(f"{log}.{position}.{self._tokens}", channel, position, now_s + length_s, length_s)
         self._leases[position] = lease
         heapq.heappush(self._expiries, (lease.expires_s, position))
+        if len(self._expiries) > _SLACK + 4 * len(self._leases):
+            # Most leases are settled long before they expire; what they leave behind must not pile up.
+            self._expiries = [(lease.expires_s, position) for position, lease in self._leases.items()]
+            heapq.heapify(self._expiries)
         return lease
 
     def held(self, position: int) -> Lease | None:

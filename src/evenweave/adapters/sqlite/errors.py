@@ -1,4 +1,3 @@
-# ruff: noqa: N818 - named by what they say, like the whole tree of evenweave.errors
 """What can go wrong with a database file, and what the caller can do about each.
 
 DatabaseError

@@ -155,6 +155,7 @@ class EmbeddedBroker:
         prepared = [self._intake.prepare(channel, event) for channel, event in events]
         alone = False
         while True:
+            self._check_open()
             batch = self._intake.publish(prepared, alone=alone)
             error = None if batch is None else await batch.outcome()
             if error is None:
@@ -283,6 +284,7 @@ class EmbeddedBroker:
         if after and not after.isdecimal():
             raise Refused(f"there is no dead letter {after[:40]}")
         row = (self._tenant, int(after or 0), self._limit(max))
+        self._check_open()
         found = self._database.reader.rows(_SQL["dead_letters"], row)
         return [
             read_dead_letter(str(position), time_ms, Delivery("", "", position, body=body).event)
@@ -290,6 +292,10 @@ class EmbeddedBroker:
         ]
 
     # How it works
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("the broker has been closed")
 
     def _find(self, id: str, *, leased: bool) -> Group:  # noqa: A002
         group = self._registry.find(id)
@@ -304,6 +310,7 @@ class EmbeddedBroker:
 
     async def _committed(self, batch: Batch) -> bool:
         """Submit the batch and wait for it. False: it was dropped, do it again."""
+        self._check_open()
         self._intake.submit(batch)
         error = await batch.outcome()
         if error is None or isinstance(error, Dropped | RowRefused):
@@ -363,15 +370,16 @@ class EmbeddedBroker:
 
     async def _poll(self, id: str, collect: Callable[[], list[Delivery]], wait_s: float) -> list[Delivery]:  # noqa: A002
         deadline_s = self._clock.monotonic() + min(wait_s, self._rules.wait_max_s)
-        while True:
+        while not self._closed:
             found = collect()
-            if found or self._closed:
+            if found:
                 return found
             now_s = self._clock.monotonic()
             if now_s >= deadline_s:
                 return []
             due_s = self._registry.find(id).next_due_s()
             await self._sleep(id, (deadline_s if due_s is None else min(deadline_s, due_s)) - now_s)
+        return []
 
     async def _sleep(self, id: str, seconds: float) -> None:  # noqa: A002
         """Return after a while, or when something has come for the group."""
@@ -384,6 +392,8 @@ class EmbeddedBroker:
         finally:
             timer.cancel()
             pollers.remove(future)
+            if not pollers and self._pollers.get(id) is pollers:
+                del self._pollers[id]
 
     def _wake(self, id: str) -> None:  # noqa: A002
         for future in self._pollers.get(id, ()):
@@ -403,11 +413,10 @@ class EmbeddedBroker:
         if not batch.deliveries:
             return
         channels = {delivery.channel for delivery in batch.deliveries}
-        for id_, pollers in self._pollers.items():
-            if pollers:
-                group = self._registry.get(id_)
-                if group is not None and not channels.isdisjoint(group.cursors):
-                    self._wake(id_)
+        for id_ in self._pollers:
+            group = self._registry.get(id_)
+            if group is not None and not channels.isdisjoint(group.cursors):
+                self._wake(id_)
 
     def _on_failure(self, batch: Batch) -> None:
         now_s = self._clock.monotonic()
