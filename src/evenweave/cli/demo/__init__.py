@@ -1,0 +1,1 @@
+"""`evenweave demo`: the online store on this machine, in three processes and four services."""

@@ -1,0 +1,139 @@
+"""The command itself."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import msgspec
+from msgspec import Struct
+
+from evenweave.cli.demo.orders import Orders, list_instances
+from evenweave.cli.demo.stack import Stack, find_example
+
+LOOK_S = 0.1
+STUCK_S = 120.0
+_SERVICES = ("order", "payment", "shipment")
+_WORDS = {
+    "placed": "placed in the store",
+    "booked": "booked by the order service",
+    "paid": "paid",
+    "denied": "payment denied",
+    "shipped": "shipped",
+}
+_MARKS = {"placed": "●", "booked": "●", "paid": "●", "denied": "✗", "shipped": "✔"}
+
+
+class Result(Struct):
+    """The figures of a run; ``completed`` includes the denied, ``lost`` is what did not end as its payment said."""
+
+    orders: int
+    completed: int
+    shipped: int
+    denied: int
+    lost: int
+    elapsed_s: float
+
+
+@click.command()
+@click.option("--orders", type=click.IntRange(1, 100_000), default=5, show_default=True, help="How many orders.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON and nothing else.")
+def demo(orders: int, as_json: bool) -> None:
+    """Run the online store on this machine and watch its orders.
+
+    Starts the Catalog, the Workflow Engine and the Runtime as three processes on loopback, and four services: the
+    store, order, payment and shipment. Registers their documents, places orders, and follows each until it ended.
+    Every fifth order is larger than the bank pays. Exits 0 when every order ended as its payment said.
+    """
+    say = (lambda _: None) if as_json else click.echo
+    with tempfile.TemporaryDirectory(prefix="evenweave-demo-") as name, Stack(Path(name), find_example()) as stack:
+        say("Starting Catalog, Runtime and Workflow Engine as three processes, then four services ...")
+        stack.start()
+        stack.register()
+        for service in _SERVICES:
+            stack.start_service(service)
+        say(_introduction(stack))
+        result, right = _follow(stack, orders, None if as_json else click.echo)
+    if as_json:
+        click.echo(msgspec.json.encode(result))
+    else:
+        _summarise(result)
+    sys.exit(0 if right else 1)
+
+
+def _follow(stack: Stack, wanted: int, say: object) -> tuple[Result, bool]:
+    """Place the orders and look until all have ended, or nothing has moved for a long time."""
+    services = [stack.journal(name) for name in ("store", *_SERVICES)]
+    orders = Orders(services)
+    began = moved = time.monotonic()
+    stack.start_service("store", "--orders", str(wanted))
+    done = 0
+    while time.monotonic() - moved < STUCK_S:
+        stack.check_alive()
+        for order, step in orders.look():
+            moved = time.monotonic()
+            if callable(say):
+                say(f"  {order.id}  {_path(order.steps):<12} {_WORDS[step]}" + _amount(step, order.total))
+        completed = sum(
+            row["status"] in {"completed", "faulted", "cancelled"} for row in list_instances(stack.remote("engine"))
+        )
+        if completed != done:
+            done, moved = completed, time.monotonic()
+        if done >= wanted and _is_quiet(orders, wanted):
+            break
+        time.sleep(LOOK_S)
+    elapsed = time.monotonic() - began
+    orders.ask(stack.remote("engine"))
+    right = [order for order in orders.known.values() if order.ended_right]
+    completed = sum(order.status == "completed" for order in orders.known.values())
+    result = Result(
+        orders=wanted,
+        completed=completed,
+        shipped=sum("shipped" in order.events for order in orders.known.values()),
+        denied=sum("denied" in order.events for order in orders.known.values()),
+        lost=wanted - len(right),
+        elapsed_s=round(elapsed, 2),
+    )
+    return result, len(right) == wanted == len(orders.known)
+
+
+def _is_quiet(orders: Orders, wanted: int) -> bool:
+    """Whether the shipments of all that were paid are noted: an instance ends before its parcel leaves."""
+    known = orders.known.values()
+    return len(known) == wanted and all(("shipped" in each.events) == ("paid" in each.events) for each in known)
+
+
+def _path(steps: list[str]) -> str:
+    return "─".join(_MARKS[step] for step in steps)
+
+
+def _amount(step: str, total: float) -> str:
+    return f" ({total:,.2f} EUR)" if step in {"placed", "denied"} else ""
+
+
+def _introduction(stack: Stack) -> str:
+    return "\n".join(
+        [
+            f"  Catalog   {stack.urls['catalog']}",
+            f"  Runtime   {stack.urls['runtime']}",
+            f"  Engine    {stack.urls['engine']}",
+            "",
+            "An order's path: store ─ order service ─ payment ─ shipment, the last only if it was paid.",
+        ]
+    )
+
+
+def _summarise(result: Result) -> None:
+    click.echo("")
+    click.echo(
+        f"{result.orders} orders placed: {result.completed} completed, {result.shipped} shipped, "
+        f"{result.denied} denied, {result.lost} lost, in {result.elapsed_s} s"
+    )
+    click.echo(
+        "Every order ended as its payment said."
+        if result.lost == 0
+        else f"{result.lost} orders did not end as their payment said."
+    )

@@ -1,0 +1,131 @@
+"""`evenweave instances`."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import click
+import msgspec
+
+from evenweave.cli.options import JSON, as_json, engine_url
+from evenweave.cli.remote import Remote
+from evenweave.cli.tables import print_table, time_text
+
+STATUSES = ("pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed")
+
+
+@click.group()
+def instances() -> None:
+    """List, show, start, cancel and delete instances."""
+
+
+@instances.command("list")
+@engine_url
+@click.option("--status", type=click.Choice(STATUSES), help="Only those in this status.")
+@click.option("--definition", metavar="ID", help="Only those of this definition.")
+@click.option("--after", type=int, default=0, help="Only those behind this number: the next page.")
+@click.option("--max", "limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
+@as_json
+def list_instances(
+    engine: str | None, status: str | None, definition: str | None, after: int, limit: int, as_json: bool
+) -> None:
+    """List instances, oldest first."""
+    query = {"status": status, "definition": definition, "after": after, "max": limit}
+    rows = Remote("engine", engine).call("GET", "/v1/instances", query=query)
+    if as_json:
+        click.echo(msgspec.json.encode(rows))
+        return
+    print_table(
+        ("number", "instance", "definition", "version", "status", "started", "updated"),
+        [
+            (
+                str(row["sequence"]),
+                row["id"],
+                row["definition"],
+                row["version"],
+                row["status"],
+                time_text(row["started"]),
+                time_text(row["updated"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+@instances.command()
+@click.argument("id_", metavar="ID")
+@engine_url
+@as_json
+def show(id_: str, engine: str | None, as_json: bool) -> None:
+    """Show an instance: its status, its data, and what it waits for."""
+    row = Remote("engine", engine).call("GET", _path(id_))
+    if as_json:
+        click.echo(msgspec.json.encode(row))
+        return
+    version = f" {row['version']}" if row["version"] else ""
+    click.echo(f"{row['id']}  {row['definition']}{version}")
+    click.echo(f"status   {row['status']}, since {time_text(row['updated'])} (started {time_text(row['started'])})")
+    if row["reason"]:
+        kind, title, reference, _ = row["reason"]
+        click.echo(f"reason   {kind}: {title}" + (f" (at {reference})" if reference else ""))
+    for wait in row["waits"]:
+        click.echo(f"waits    {_wait(wait)}")
+    if row["held"]:
+        click.echo(f"inbox    {row['held']} events came that it does not wait for yet")
+    click.echo("data")
+    click.echo(msgspec.json.format(msgspec.json.encode(row["data"]), indent=2))
+
+
+@instances.command()
+@click.argument("definition", metavar="DEFINITION")
+@click.option("--input", "data", type=JSON, default="{}", help="The input, a JSON object, or @FILE.")
+@click.option("--command", "command_id", help="Id of this command: the same one starts only one instance.")
+@engine_url
+def start(definition: str, data: Any, command_id: str | None, engine: str | None) -> None:
+    """Start an instance of a definition that does not begin with an event, and print its id."""
+    answer = Remote("engine", engine).call(
+        "POST",
+        f"/v1/definitions/{quote(definition, safe='')}/instances",
+        query={"command": command_id},
+        body=msgspec.json.encode(data),
+    )
+    click.echo(answer["id"])
+
+
+@instances.command()
+@click.argument("id_", metavar="ID")
+@click.option("--reason", default="", help="Why; it is kept with the instance.")
+@engine_url
+def cancel(id_: str, reason: str, engine: str | None) -> None:
+    """End an instance where it is."""
+    Remote("engine", engine).call("POST", f"{_path(id_)}/cancel", body=msgspec.json.encode({"reason": reason}))
+    click.echo(f"{id_} is cancelled")
+
+
+@instances.command()
+@click.argument("id_", metavar="ID")
+@engine_url
+def delete(id_: str, engine: str | None) -> None:
+    """Remove an ended instance with its history."""
+    Remote("engine", engine).call("DELETE", _path(id_))
+    click.echo(f"{id_} is deleted")
+
+
+def _path(id_: str) -> str:
+    return f"/v1/instances/{quote(id_, safe='')}"
+
+
+def _wait(wait: dict[str, Any]) -> str:
+    where = f"at {wait['reference']}"
+    if wait["kind"] == "event":
+        wanted = " or ".join(
+            f"{each['event']} on {each['channel']}" + (f" (echo {each['echo']})" if "echo" in each else "")
+            for each in wait["events"]
+        )
+        return f"for {wanted}, {where}, since {time_text(wait['since'])}"
+    if wait["kind"] == "time":
+        return f"until {time_text(wait['until'])}, {where}"
+    if wait["kind"] == "branches":
+        return f"for its branches, {where}"
+    return f"to be repaired, {where}"

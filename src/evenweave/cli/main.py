@@ -1,0 +1,111 @@
+"""The command `evenweave` and its exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from evenweave import __version__
+
+USAGE = 64
+"""What a usage error exits with, everywhere (EX_USAGE of sysexits.h)."""
+
+COMMANDS = {
+    "demo": ("evenweave.cli.demo.command", "Run the online store on this machine and watch its orders."),
+    "dev": ("evenweave.cli.serve", "Serve Catalog, Workflow Engine and Runtime in one process, for a folder."),
+    "catalog": ("evenweave.cli.serve", "Serve the Catalog."),
+    "engine": ("evenweave.cli.serve", "Serve the Workflow Engine."),
+    "runtime": ("evenweave.cli.serve", "Serve the Runtime."),
+    "check": ("evenweave.cli.check", "Check documents and point at what is wrong."),
+    "run": ("evenweave.cli.run", "Run one instance of a definition, in memory."),
+    "register": ("evenweave.cli.register", "Register documents and definitions."),
+    "send": ("evenweave.cli.send", "Publish an event."),
+    "definitions": ("evenweave.cli.definitions", "List, show and delete definitions."),
+    "instances": ("evenweave.cli.instances", "List, show, start, cancel and delete instances."),
+}
+
+VERBS = ("list", "show", "start", "cancel", "delete")
+"""The commands of `definitions` and `instances`."""
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order in which people meet them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="evenweave")
+@click.pass_context
+def evenweave(ctx: click.Context) -> None:
+    """Event-driven workflows that people can trust with their orders.
+
+    Settings come from flags, then from the environment (EVENWEAVE_DATA, ...), then from evenweave.toml in the current
+    folder, then from the defaults.
+    """
+    ctx.default_map = _defaults(_read_settings())
+
+
+def main() -> NoReturn:
+    """Run the command and exit."""
+    try:
+        status = evenweave.main(prog_name="evenweave", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        status = USAGE
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except click.Abort:
+        click.echo("aborted", err=True)
+        status = 130
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """What evenweave.toml says, as defaults of every command's options.
+
+    ``data`` stands for all; a table ``[catalog]``, ``[engine]``, ``[runtime]`` or ``[dev]`` has ``listen`` and further
+    options of that process, and ``url`` where the others find it (by default where it listens).
+    """
+    shared = {name: value for name, value in settings.items() if not isinstance(value, dict)}
+    tables = {name: value for name, value in settings.items() if isinstance(value, dict)}
+    for part in ("catalog", "engine", "runtime"):
+        table = tables.get(part, {})
+        url = table.get("url") or (f"http://{table['listen']}" if "listen" in table else None)
+        if url is not None:
+            shared[part] = url
+    defaults: dict[str, Any] = {}
+    for name in COMMANDS:
+        own = {**shared, **tables.get(name, {})}
+        defaults[name] = {**own, **dict.fromkeys(VERBS, own)}
+    return defaults
+
+
+def _read_settings() -> dict[str, Any]:
+    path = Path("evenweave.toml")
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"evenweave.toml: {error}") from None

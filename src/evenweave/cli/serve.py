@@ -1,0 +1,187 @@
+"""`evenweave catalog | engine | runtime | dev`: processes that serve until they are told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evenweave import source
+from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, RuntimePart, Whole
+from evenweave.cli.files import check_files
+from evenweave.cli.logs import configure_logs
+from evenweave.cli.options import ADDRESS, catalog_url, runtime_url
+from evenweave.cli.remote import DEFAULTS
+from evenweave.errors import EvenweaveError, InvalidDocument
+from evenweave.http.catalog import CatalogFace
+from evenweave.http.engine import EngineFace
+from evenweave.http.runtime import RuntimeFace
+from evenweave.http.server import Server
+from evenweave.http.whole import WholeFace
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from evenweave.cli.files import Checked
+
+SUFFIXES = {".yaml", ".yml", ".json"}
+
+
+def _listen(part: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--listen",
+        type=ADDRESS,
+        envvar="EVENWEAVE_LISTEN",
+        default=f"{LOOPBACK}:{PORTS[part]}",
+        show_default=True,
+        help="Where to listen; port 0 takes a free one.",
+    )
+
+
+_data = click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="EVENWEAVE_DATA",
+    default=".evenweave",
+    show_default=True,
+    help="The folder that holds everything.",
+)
+_log = click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+
+
+@click.command()
+@_listen("catalog")
+@_data
+@_log
+def catalog(listen: tuple[str, int], data: Path, log_level: str) -> None:
+    """Serve the Catalog: it reads and checks AsyncAPI documents, and finds their operations."""
+
+    async def start(resources: AsyncExitStack) -> Server:
+        part = await CatalogPart.start(data)
+        resources.push_async_callback(part.stop)
+        return await Server.start(CatalogFace(part.catalog).app(), host=listen[0], port=listen[1])
+
+    _serve("catalog", start, log_level)
+
+
+@click.command()
+@_listen("runtime")
+@_data
+@_log
+def runtime(listen: tuple[str, int], data: Path, log_level: str) -> None:
+    """Serve the Runtime: it carries the events between services and the Workflow Engine."""
+
+    async def start(resources: AsyncExitStack) -> Server:
+        part = await RuntimePart.start(data)
+        resources.push_async_callback(part.stop)
+        face = RuntimeFace(part.broker)
+        return await Server.start(face, host=listen[0], port=listen[1], on_stop=face.stop)
+
+    _serve("runtime", start, log_level)
+
+
+@click.command()
+@_listen("engine")
+@_data
+@catalog_url
+@runtime_url
+@_log
+def engine(listen: tuple[str, int], data: Path, catalog: str | None, runtime: str | None, log_level: str) -> None:
+    """Serve the Workflow Engine: it runs the instances of definitions."""
+
+    async def start(resources: AsyncExitStack) -> Server:
+        part = await EnginePart.start(
+            data, catalog=catalog or DEFAULTS["catalog"], runtime=runtime or DEFAULTS["runtime"]
+        )
+        resources.push_async_callback(part.stop)
+        return await Server.start(EngineFace(part.engine).app(), host=listen[0], port=listen[1])
+
+    _serve("engine", start, log_level)
+
+
+@click.command()
+@click.argument(
+    "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", metavar="[FOLDER]"
+)
+@_listen("dev")
+@_log
+def dev(folder: Path, listen: tuple[str, int], log_level: str) -> None:
+    """Serve Catalog, Workflow Engine and Runtime in one process, and register what is in FOLDER.
+
+    State is kept in FOLDER/.evenweave, so that a restart goes on where it stopped.
+    """
+
+    async def start(resources: AsyncExitStack) -> Server:
+        whole = await Whole.start(folder / ".evenweave" / "evenweave.db")
+        resources.push_async_callback(whole.stop)
+        runtime_face = RuntimeFace(whole.broker)
+        face = WholeFace(CatalogFace(whole.catalog).app(), EngineFace(whole.engine).app(), runtime_face)
+        server = await Server.start(face, host=listen[0], port=listen[1], on_stop=runtime_face.stop)
+        await _register_folder(folder, whole)
+        return server
+
+    _serve("dev", start, log_level)
+
+
+def _serve(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]], log_level: str) -> None:
+    configure_logs(log_level)
+    try:
+        asyncio.run(_run(part, start))
+    except EvenweaveError as error:
+        hint = f"\n{error.hint}" if error.hint else ""
+        raise click.ClickException(f"{error.message}{hint}") from None
+
+
+async def _run(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: Ctrl-C ends asyncio.run
+            loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as resources:
+        server = await start(resources)
+        resources.push_async_callback(server.stop)
+        click.echo(f"{part} listens on {server.url}")
+        await stop.wait()
+
+
+def _find_files(folder: Path) -> list[Path]:
+    """Every YAML and JSON file below a folder that is not hidden."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+async def _register_folder(folder: Path, whole: Whole) -> None:
+    """Register every document and definition below a folder; what is broken is shown, the rest is registered."""
+    checked = check_files(_find_files(folder), registered=True)
+    for file in sorted(checked, key=lambda one: one.kind != "asyncapi"):
+        if file.kind is None:
+            continue  # some other YAML or JSON that happens to be here
+        try:
+            if not file.valid:
+                raise InvalidDocument(f"{file.path.name} has errors", file.diagnostics)
+            if file.kind == "asyncapi":
+                await whole.catalog.register(file.path.name, file.data)
+            else:
+                await whole.engine.register(file.path.name, file.data)
+        except InvalidDocument as error:
+            _show(file, error)
+        else:
+            click.echo(f"registered {file.path}")
+
+
+def _show(file: Checked, error: InvalidDocument) -> None:
+    named = {item.file: file.text for item in error.diagnostics}
+    click.echo(source.render(error.diagnostics, named).rstrip(), err=True)
+    click.echo(f"{file.path} was not registered", err=True)

@@ -1,0 +1,1 @@
+"""For tests of flows, services and adapters: contract suites of the ports, and a clock that jumps."""

@@ -1,0 +1,139 @@
+"""One instance in memory, without a store or a broker: what `evenweave run` drives."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from evenweave.engine import Arrival, Begin, Continue, Deadline, Publish, correlate, step
+from evenweave.engine.burst import fresh
+from evenweave.plan.nodes import Await, Do
+
+if TYPE_CHECKING:
+    from evenweave.engine import Cause, Instance
+    from evenweave.plan.nodes import Accept, Plan
+
+
+class Came(Struct, frozen=True):
+    """An event from outside.
+
+    Attributes:
+        channel: Where it arrived; empty where that is not known: then it is matched by its type and source.
+        event: The event.
+    """
+
+    channel: str
+    event: dict[str, Any]
+
+
+class Alone:
+    """One instance of a definition.
+
+    It follows PROTOCOL section 3 with one difference: as there is only one instance, an event with neither an echo
+    nor a rule goes to it. An event that comes early is kept until somebody in the instance waits for it.
+
+    Attributes:
+        published: What the instance published, in order.
+        kept: Events that nobody waited for yet.
+    """
+
+    def __init__(self, plan: Plan, data: Any, *, now: float, id: str = "run") -> None:  # noqa: A002
+        self.published: list[dict[str, Any]] = []
+        self.kept: deque[Came] = deque()
+        self._plan = plan
+        self._instance: Instance = fresh(plan, tenant="default", id=id, now=now)
+        self._input = data
+        if not plan.starts:
+            self._move(Begin(data), now)
+            self.advance(now)
+
+    @property
+    def instance(self) -> Instance:
+        """The instance as it is now."""
+        return self._instance
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can move it any more."""
+        return self._instance.ended or self._instance.status in {"faulted", "suspended"}
+
+    @property
+    def waiting(self) -> list[Accept]:
+        """The kinds of event that would move it now."""
+        if self._instance.status == "pending":
+            return [start.accept for start in self._plan.starts]
+        return [
+            accept
+            for fiber in self._instance.fibers
+            if fiber.blocked == "await" and isinstance(node := self._plan.nodes[fiber.frames[-1].position], Await)
+            for accept in node.accepts
+        ]
+
+    def deliver(self, came: Came, now: float) -> None:
+        """An event arrives."""
+        self.kept.append(came)
+        self.advance(now)
+
+    def advance(self, now: float) -> None:
+        """Do everything that can be done now: deadlines that are over, and events that were kept."""
+        moved = True
+        while moved and not self.over:
+            moved = False
+            due = self._instance.due
+            if self._instance.status == "running":
+                moved = self._move(Continue(), now)
+            elif due is not None and due <= now:
+                moved = self._move(Deadline(), now)
+            for came in list(self.kept):
+                if self._offer(came, now):
+                    self.kept.remove(came)
+                    moved = True
+                    break
+
+    def _offer(self, came: Came, now: float) -> bool:
+        if self._instance.status == "pending":
+            for index, start in enumerate(self._plan.starts):
+                match = start.accept.match
+                if correlate.fits(match, self._channel(came, match.channel), came.event):
+                    return self._move(Begin(self._input, came.event, index), now)
+            return False
+        return any(self._move(cause, now) for cause in self._causes(came))
+
+    def _causes(self, came: Came) -> list[Arrival]:
+        """The ways in which the event may find what waits for it: echo, rules, and as it is the only instance."""
+        causes = []
+        echo = correlate.echo(came.event)
+        for fiber in self._instance.fibers:
+            if fiber.blocked != "await":
+                continue
+            node = self._plan.nodes[fiber.frames[-1].position]
+            assert isinstance(node, Await)
+            tasks = [
+                frame.activation
+                for frame in fiber.frames
+                if isinstance(around := self._plan.nodes[frame.position], Do) and around.task
+            ]
+            for accept in node.accepts:
+                channel = self._channel(came, accept.match.channel)
+                if accept.echo and tasks and (echo is None or echo[1] == tasks[-1]):
+                    ruled = bool(accept.match.correlate) and echo is None
+                    causes.append(Arrival(channel, came.event, None if ruled else tasks[-1], echo=not ruled))
+                elif not accept.echo:
+                    causes.append(Arrival(channel, came.event))
+        return causes
+
+    def _channel(self, came: Came, expected: str) -> str:
+        # An event of a type of its own travels on the channel of that type, whatever its subject says.
+        if any(accept.match.channel == expected and accept.match.type == expected for accept in self._plan.accepts):
+            return str(came.event.get("type", ""))
+        return came.channel
+
+    def _move(self, cause: Cause, now: float) -> bool:
+        made = step(self._plan, self._instance, [cause], now=now)
+        if not made.taken[0]:
+            return False
+        self._instance = made.instance
+        self.published += [effect.event for effect in made.effects if isinstance(effect, Publish)]
+        return True
