@@ -61,28 +61,7 @@ def compile_pattern(
     width = len(names)
     slots = {name: place for place, name in enumerate(names)}
     steps: list[_Step] = []
-    registers = 1
-    stack: list[tuple[syntax.Pattern, int]] = [(pattern, 0)]
-    while stack:
-        pattern, source = stack.pop()
-        if isinstance(pattern, syntax.PatternVariable):
-            steps.append(_Store(source, slots[pattern.name]))
-            continue
-        inner: list[tuple[syntax.Pattern, int]] = []
-        if isinstance(pattern, syntax.PatternArray):
-            for place, item in enumerate(pattern.items):
-                steps.append(_Element(source, registers, place))
-                inner.append((item, registers))
-                registers += 1
-        else:
-            for entry in pattern.entries:
-                steps.append(_Entry(source, registers, compile_key(entry.key, scope)))
-                if entry.variable is not None:
-                    steps.append(_Store(registers, slots[entry.variable]))
-                if entry.pattern is not None:
-                    inner.append((entry.pattern, registers))
-                registers += 1
-        stack.extend(reversed(inner))
+    registers = _Flattener(slots, scope, compile_key, steps).flatten(pattern, 0, 1)
     single = all(step.key.shape is ONE for step in steps if isinstance(step, _Entry))
     return _bind_one(steps, registers, width) if single else _bind_many(steps, registers, width)
 
@@ -127,21 +106,42 @@ def _bind_many(steps: list[_Step], registers: int, width: int) -> Binder:
     return bind
 
 
+class _Flattener:
+    """Turns a pattern into steps, in the order in which jq takes a value apart: arrays from their end."""
+
+    def __init__(
+        self, slots: dict[str, int], scope: Scope, compile_key: Callable[[syntax.Node, Scope], Code], steps: list[_Step]
+    ) -> None:
+        self.slots = slots
+        self.scope = scope
+        self.compile_key = compile_key
+        self.steps = steps
+        self.stored: set[str] = set()
+
+    def flatten(self, pattern: syntax.Pattern, source: int, free: int) -> int:
+        """Add the steps for a pattern over a register; returns the next free register."""
+        if isinstance(pattern, syntax.PatternVariable):
+            self.store(pattern.name, source)
+        elif isinstance(pattern, syntax.PatternArray):
+            for place in reversed(range(len(pattern.items))):
+                self.steps.append(_Element(source, free, place))
+                free = self.flatten(pattern.items[place], free, free + 1)
+        else:
+            for entry in pattern.entries:
+                self.steps.append(_Entry(source, free, self.compile_key(entry.key, self.scope)))
+                if entry.variable is not None:
+                    self.store(entry.variable, free)
+                free = free + 1 if entry.pattern is None else self.flatten(entry.pattern, free, free + 1)
+        return free
+
+    def store(self, name: str, source: int) -> None:
+        # Of two variables of one name the first counts.
+        if name not in self.stored:
+            self.stored.add(name)
+            self.steps.append(_Store(source, self.slots[name]))
+
+
 def _entry(source: Any, key: Any) -> Any:
-    if type(key) is not str:
-        raise (
-            JqError(f"Cannot index {'object' if source is None else ''} with {describe(key)}")
-            if False
-            else _key_error(source, key)
-        )
-    return get(source, key)
-
-
-def _key_error(source: Any, key: Any) -> JqError:
-    if type(source) is dict or source is None:
-        return JqError(f"Cannot use {describe(key)} as object key")
-    try:
-        get(source, key)
-    except JqError as error:
-        return error
-    return JqError(f"Cannot use {describe(key)} as object key")
+    if type(key) is str:
+        return get(source, key)
+    raise JqError(f"Cannot use {describe(key)} as object key")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from evenweave.jq.errors import JqError
 from evenweave.jq.limits import out_of_fuel
 
 if TYPE_CHECKING:
@@ -197,5 +198,27 @@ def combine(codes: Sequence[Code], function: Callable[..., Any]) -> Code:
     def run_many(value: Any, env: Env) -> Iterator[Any]:
         for outputs in product(many, value, env):
             yield function(*outputs)
+
+    return Code(MANY, run_many)
+
+
+def combine_optional(codes: Sequence[Code], function: Callable[..., Any]) -> Code:
+    """As :func:`combine`, but where the function (and it alone) ends in an error there is no output."""
+
+    def attempt(*outputs: Any) -> Any:
+        try:
+            return function(*outputs)
+        except JqError:
+            return ABSENT
+
+    if all(code.shape is ONE for code in codes):
+        return Code(OPTIONAL, combine(codes, attempt).run)
+    many = [code.many() for code in codes]
+
+    def run_many(value: Any, env: Env) -> Iterator[Any]:
+        for outputs in product(many, value, env):
+            output = attempt(*outputs)
+            if output is not ABSENT:
+                yield output
 
     return Code(MANY, run_many)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from evenweave.jq import syntax
 from evenweave.jq.builtins.filters import count_of
 from evenweave.jq.codes import ABSENT, MANY, ONE, Argument, Break, Cell, Definition, Env, Scope
-from evenweave.jq.direct import elements, object_key
+from evenweave.jq.direct import elements, elements_if_any, object_key
 from evenweave.jq.errors import JqError, JqLimitError
 from evenweave.jq.machine import END, Delegate, Frame, Jump, Tail, drive
 from evenweave.jq.operators import COMPARISONS, charge_binary
 from evenweave.jq.paths import get, get_slice
 from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
-from evenweave.jq.tracked import STRUCTURAL, keep, step, step_all, step_slice
-from evenweave.jq.values import ARITHMETIC, negative
+from evenweave.jq.tracked import STRUCTURAL, keep, require_path, step, step_all, step_all_if_any, step_slice
+from evenweave.jq.values import ARITHMETIC, compare, negative, subtract
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,7 +94,9 @@ class Deep:
     def _index(self, node: syntax.Index, scope: Scope, tracked: bool) -> DeepRun:
         target = self.compile(node.target, scope, tracked)
         access: Callable[[Any, Any], Any] = step if tracked else get
-        return self._product([(node.key, scope)], target, tracked, lambda keys, item: access(item, keys[0]))
+        return self._product(
+            [(node.key, scope)], target, tracked, lambda keys, item: access(item, keys[0]), optional=node.optional
+        )
 
     def _slice(self, node: syntax.Slice, scope: Scope, tracked: bool) -> DeepRun:
         target = self.compile(node.target, scope, tracked)
@@ -102,15 +104,19 @@ class Deep:
         bounds: list[tuple[Node, Scope]] = [(node.stop or nothing, scope), (node.start or nothing, scope)]
         self.compiler.adopt(nothing)
         access: Callable[[Any, Any, Any], Any] = step_slice if tracked else get_slice
-        return self._product(bounds, target, tracked, lambda keys, item: access(item, keys[1], keys[0]))
+        return self._product(
+            bounds, target, tracked, lambda keys, item: access(item, keys[1], keys[0]), optional=node.optional
+        )
 
     def _iterate(self, node: syntax.Iterate, scope: Scope, tracked: bool) -> DeepRun:
         target = self.compile(node.target, scope, tracked)
+        step_to = step_all_if_any if node.optional else step_all
+        access = elements_if_any if node.optional else elements
 
         def run(item: Any, env: Env) -> Iterator[Any]:
             frame = Frame(target(item, env))
             while (output := (yield frame)) is not END:
-                yield Delegate(step_all(output, env[0]) if tracked else iter(elements(output, env)))
+                yield Delegate(step_to(output, env[0]) if tracked else iter(access(output, env)))
 
         return run
 
@@ -122,8 +128,13 @@ class Deep:
         target: DeepRun | None,
         tracked: bool,
         function: Callable[[list[Any], Any], Any],
+        *,
+        optional: bool = False,
     ) -> DeepRun:
-        """Call ``function`` for every combination of operands (the first changes slowest) and item of the target."""
+        """Call ``function`` for every combination of operands (the first changes slowest) and item of the target.
+
+        If ``optional``, there is no output where the function ends in an error.
+        """
         runs = [self.plain(node, scope) for node, scope in operands]
         count = len(runs)
 
@@ -137,7 +148,15 @@ class Deep:
                 if output is END:
                     frames.pop()
                 elif place == count:
-                    yield function(outputs, output)
+                    if not optional:
+                        yield function(outputs, output)
+                        continue
+                    require_path(output, tracked)
+                    try:
+                        result = function(outputs, output)
+                    except JqError:
+                        continue
+                    yield result
                 else:
                     outputs[place] = output
                     if place + 1 < count:
@@ -291,18 +310,8 @@ class Deep:
 
         def run(item: Any, env: Env) -> Iterator[Any]:
             found = False
-            frame = None
-            while True:
-                try:
-                    if frame is None:
-                        frame = Frame(left(item, env))
-                    output = yield frame
-                except JqLimitError:
-                    raise
-                except JqError:
-                    break
-                if output is END:
-                    break
+            frame = Frame(left(item, env))
+            while (output := (yield frame)) is not END:
                 value = output[0] if tracked else output
                 if value is not None and value is not False:
                     found = True
@@ -561,17 +570,14 @@ class Deep:
             frame = Frame(counts(item[0] if tracked else item, env))
             while (count := (yield frame)) is not END:
                 left = count_of(count, name)
-                if left <= 0 and not skips:
+                if not skips and compare(left, 0) == 0:
                     continue
                 inner = Frame(outputs(item, env))
                 while (output := (yield inner)) is not END:
-                    left -= 1
-                    if skips:
-                        if left < 0:
-                            yield output
-                        continue
-                    yield output
-                    if left <= 0:
+                    left = subtract(left, 1)
+                    if not skips or left < 0:
+                        yield output
+                    if not skips and left <= 0:
                         break
 
         return run

@@ -11,7 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from evenweave.jq import syntax
 from evenweave.jq.bindings import Binder, compile_pattern
-from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Break, Code, Definition, Env, Run, Scope, combine, product
+from evenweave.jq.codes import (
+    ABSENT,
+    MANY,
+    ONE,
+    OPTIONAL,
+    Break,
+    Code,
+    Definition,
+    Env,
+    Run,
+    Scope,
+    combine,
+    combine_optional,
+    product,
+)
 from evenweave.jq.errors import JqError, JqLimitError
 from evenweave.jq.limits import out_of_fuel
 from evenweave.jq.operators import compile_binary, compile_field, metered_negative
@@ -155,14 +169,9 @@ class Direct:
             first, second = left.run, right.run
 
             def run(value: Any, env: Env) -> Any:
-                try:
-                    output = first(value, env)
-                    if output is not None and output is not False and output is not ABSENT:
-                        return output
-                except JqLimitError:
-                    raise
-                except JqError:
-                    pass
+                output = first(value, env)
+                if output is not None and output is not False and output is not ABSENT:
+                    return output
                 return second(value, env)
 
             return Code(right.shape, run)
@@ -170,8 +179,7 @@ class Direct:
 
         def run_many(value: Any, env: Env) -> Iterator[Any]:
             found = False
-            outputs = _until_error(first, value, env)
-            for output in outputs:
+            for output in first(value, env):
                 if output is not None and output is not False:
                     found = True
                     yield output
@@ -184,6 +192,9 @@ class Direct:
 
     def _index(self, node: syntax.Index, scope: Scope) -> Code:
         target = self.compile(node.target, scope)
+        if node.optional:
+            key = self.compile(node.key, scope)
+            return combine_optional([key, target], lambda key, value: get(value, key))
         if isinstance(node.key, syntax.Literal) and isinstance(node.key.value, str):
             fields = _field_chain(node)
             if fields is not None:
@@ -199,18 +210,20 @@ class Direct:
         start = nothing if node.start is None else self.compile(node.start, scope)
         stop = nothing if node.stop is None else self.compile(node.stop, scope)
         target = self.compile(node.target, scope)
-        return combine([stop, start, target], lambda high, low, value: get_slice(value, low, high))
+        join = combine_optional if node.optional else combine
+        return join([stop, start, target], lambda high, low, value: get_slice(value, low, high))
 
     def _iterate(self, node: syntax.Iterate, scope: Scope) -> Code:
         target = self.compile(node.target, scope)
         run = target.run
+        access = elements_if_any if node.optional else elements
         if target.shape is ONE:
-            return Code(MANY, lambda value, env: elements(run(value, env), env))
+            return Code(MANY, lambda value, env: access(run(value, env), env))
         many = target.many()
 
         def run_many(value: Any, env: Env) -> Iterator[Any]:
             for output in many(value, env):
-                yield from elements(output, env)
+                yield from access(output, env)
 
         return Code(MANY, run_many)
 
@@ -468,11 +481,7 @@ def object_key(key: Any) -> str:
         JqError: it is no string.
     """
     if type(key) is not str:
-        raise (
-            JqError(f"Object keys must be strings, not {describe(key)}")
-            if False
-            else JqError("Object keys must be strings")
-        )
+        raise JqError(f"Cannot use {describe(key)} as object key")
     return key
 
 
@@ -494,6 +503,11 @@ def elements(value: Any, env: Env) -> Iterable[Any]:
     if budget.left < 0:
         raise out_of_fuel()
     return result
+
+
+def elements_if_any(value: Any, env: Env) -> Iterable[Any]:
+    """``value[]?``"""
+    return elements(value, env) if type(value) is list or type(value) is dict else ()
 
 
 def descend(value: Any, env: Env) -> Iterator[Any]:
@@ -598,21 +612,12 @@ def alternate(binders: Sequence[Binder], body: Run) -> Callable[[Any, Any, Env],
     return run
 
 
-def _until_error(run: Run, value: Any, env: Env) -> Iterator[Any]:
-    try:
-        yield from run(value, env)
-    except JqLimitError:
-        raise
-    except JqError:
-        return
-
-
 def _field_chain(node: syntax.Index) -> tuple[str, ...] | None:
     """The names of ``.a.b.c``, if the node is just that."""
     names: list[str] = []
     current: Node = node
     while isinstance(current, syntax.Index):
-        if not isinstance(current.key, syntax.Literal) or not isinstance(current.key.value, str):
+        if current.optional or not isinstance(current.key, syntax.Literal) or not isinstance(current.key.value, str):
             return None
         names.append(current.key.value)
         current = current.target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from evenweave.jq import syntax
@@ -210,9 +211,12 @@ class _Parser:
                 self.advance()
                 handler = self.parse_unary()
             return syntax.Try(at, body, handler)
-        return self.parse_postfix(self.parse_term())
+        return self.parse_postfix()
 
-    def parse_postfix(self, term: Node) -> Node:
+    def parse_postfix(self) -> Node:
+        # A question mark covers just the last step of a path, but all of any other term, such as one in parentheses.
+        closed = self.token.kind not in {"field", "."}
+        term = self.parse_term()
         while True:
             at = self.token.at
             match self.token.kind:
@@ -228,9 +232,15 @@ class _Parser:
                     term = self.parse_brackets(term)
                 case "?":
                     self.advance()
-                    term = syntax.Try(at, term, None)
+                    if isinstance(term, (syntax.Index, syntax.Slice, syntax.Iterate)) and not closed:
+                        term = replace(term, optional=True)
+                    else:
+                        term = syntax.Try(at, term, None)
+                    closed = True
+                    continue
                 case _:
                     return term
+            closed = False
 
     def parse_brackets(self, term: Node) -> Node:
         at = self.advance().at

@@ -61,10 +61,11 @@ class Location(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Index(Node):
-    """``target.name`` and ``target[key]``"""
+    """``target.name`` and ``target[key]``; ``optional`` with a ``?``, which covers this one step only."""
 
     target: Node
     key: Node
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +75,7 @@ class Slice(Node):
     target: Node
     start: Node | None
     stop: Node | None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +83,7 @@ class Iterate(Node):
     """``target[]``"""
 
     target: Node
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

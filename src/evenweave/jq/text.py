@@ -21,7 +21,8 @@ MAX_DEPTH: Final = 10_000
 _SAFE: Final = 1 << 53
 _ESCAPED: Final = re.compile(r'["\\\x00-\x1f\x7f]')
 _SHORT: Final = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\Z", re.ASCII)
+_SPECIAL: Final = re.compile(r"[+-]?(?:nan|inf(?:inity)?)\Z", re.IGNORECASE)
 _MAX_INTEGER_DIGITS: Final = 300
 
 
@@ -245,6 +246,13 @@ def read_json(text: str) -> Any:
     from evenweave.jq.reader import Reader  # noqa: PLC0415 - only programs with fromjson need it
 
     return Reader(text).read()
+
+
+def special_number(text: str) -> float | None:
+    """The number that a text such as ``nan`` or ``-Infinity`` stands for, ``None`` if it is no such text."""
+    if _SPECIAL.match(text) is None:
+        return None
+    return math.nan if text[-1] in "nN" else float(text)
 
 
 def is_number_text(text: str) -> bool:

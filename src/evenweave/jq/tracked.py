@@ -73,6 +73,30 @@ def step_all(item: Item, budget: Budget) -> Iterator[Item]:
     return ((element, (path, key)) for key, element in pairs)
 
 
+def step_all_if_any(item: Item, budget: Budget) -> Iterator[Item]:
+    """The items of all elements, none where there are no elements."""
+    value, path = item
+    if path is not None and type(value) is not list and type(value) is not dict:
+        return iter(())
+    return step_all(item, budget)
+
+
+def require_path(item: Any, tracked: bool) -> None:
+    """Fail if an item was not selected: a question mark does not cover that."""
+    if tracked and item[1] is None:
+        raise JqError(f"Invalid path expression with result {shorten(item[0])}")
+
+
+def attempt(access: Callable[..., Item], *arguments: Any) -> Iterator[Item]:
+    """The item that a step leads to, if it does not end in an error."""
+    require_path(arguments[0], True)
+    try:
+        item = access(*arguments)
+    except JqError:
+        return
+    yield item
+
+
 def descend_items(item: Item, budget: Budget) -> Iterator[Item]:
     """The item and all below it, parents first."""
     stack: list[Iterator[Item]] = [iter((item,))]
@@ -156,6 +180,8 @@ class Tracked:
         target = self.compile(node.target, scope)
         if target is None:
             return None
+        if node.optional:
+            return self._index_optional(node, target, scope)
         run, key = target.run, self.compiler.direct.compile(node.key, scope)
         name = key.run
         if target.shape is ONE and isinstance(node.key, syntax.Literal):
@@ -172,12 +198,22 @@ class Tracked:
 
         return Code(MANY, run_many)
 
+    def _index_optional(self, node: syntax.Index, target: Code, scope: Scope) -> Code:
+        many, keys = target.many(), self.compiler.direct.compile(node.key, scope).many()
+
+        def run(item: Item, env: Env) -> Iterator[Item]:
+            for key in keys(item[0], env):
+                for inner in many(item, env):
+                    yield from attempt(step, inner, key)
+
+        return Code(MANY, run)
+
     def _slice(self, node: syntax.Slice, scope: Scope) -> Code | None:
         target = self.compile(node.target, scope)
         bounds = [
             None if part is None else self.compiler.direct.compile(part, scope) for part in (node.start, node.stop)
         ]
-        if target is None or any(bound is not None and bound.shape is not ONE for bound in bounds):
+        if target is None or node.optional or any(bound is not None and bound.shape is not ONE for bound in bounds):
             return None
         start, stop = [(lambda value, env: None) if bound is None else bound.run for bound in bounds]
         many = target.many()
@@ -194,13 +230,14 @@ class Tracked:
         if target is None:
             return None
         run = target.run
+        access = step_all_if_any if node.optional else step_all
         if target.shape is ONE:
-            return Code(MANY, lambda item, env: step_all(run(item, env), env[0]))
+            return Code(MANY, lambda item, env: access(run(item, env), env[0]))
         many = target.many()
 
         def run_many(item: Item, env: Env) -> Iterator[Item]:
             for inner in many(item, env):
-                yield from step_all(inner, env[0])
+                yield from access(inner, env[0])
 
         return Code(MANY, run_many)
 
@@ -252,7 +289,7 @@ class Tracked:
 
         def run_many(item: Item, env: Env) -> Iterator[Item]:
             found = False
-            for output in _until_error(first, item, env):
+            for output in first(item, env):
                 if output[0] is not None and output[0] is not False:
                     found = True
                     yield output

@@ -385,7 +385,7 @@ def modulo(left: Any, right: Any, budget: Budget | None = None) -> Any:
         dividend = _to_int64(a)
         result = abs(dividend) % abs(divisor)
         return tidy(float(-result if dividend < 0 else result)) if result else 0
-    raise JqError(f"{describe(left)} and {describe(right)} cannot be divided")
+    raise JqError(f"{describe(left)} and {describe(right)} cannot be divided (remainder)")
 
 
 def negative(value: Any) -> Any:

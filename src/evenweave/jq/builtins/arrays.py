@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq.builtins.function import Function
 from evenweave.jq.errors import JqError
 from evenweave.jq.limits import out_of_fuel, too_deep
-from evenweave.jq.paths import find_all
-from evenweave.jq.text import MAX_DEPTH, describe, kind_of
-from evenweave.jq.values import NUMBERS, add, compare, double, equal, negate, order_key_for, sort_pairs, sort_values
+from evenweave.jq.paths import find_all, get, get_slice, index_error
+from evenweave.jq.text import MAX_DEPTH, describe, kind_of, write_json
+from evenweave.jq.values import (
+    NUMBERS,
+    add,
+    compare,
+    double,
+    equal,
+    negate,
+    order_key_for,
+    sort_pairs,
+    sort_values,
+    subtract,
+)
 
 if TYPE_CHECKING:
     from evenweave.jq.limits import Budget
@@ -182,34 +193,31 @@ def _comparable(value: Any) -> list[Any]:
 
 
 def _reverse(value: Any) -> Any:
-    if type(value) is str or type(value) is list:
+    if type(value) is list:
         return value[::-1]
-    if value is None:
-        return []
-    raise (
-        JqError(f"Cannot reverse {describe(value)}")
-        if type(value) is dict
-        else JqError(f"{describe(value)} cannot be reversed, as it is not an array")
-    )
+    length = _length(value)
+    if length > 0:
+        raise index_error(value, length - 1)
+    return []
 
 
 def _flatten(budget: Budget, value: Any, depth: Any = 1e9) -> list[Any]:
-    if type(depth) in NUMBERS and depth < 0:
+    if compare(depth, 0) < 0:
         raise JqError("flatten depth must not be negative")
     if type(value) is dict:
         value = list(value.values())
     if type(value) is not list:
         raise JqError(f"Cannot iterate over {describe(value)}")
     result: list[Any] = []
-    stack: list[tuple[Iterator[Any], Any]] = [(iter(value), double(depth))]
+    stack: list[tuple[Iterator[Any], Any]] = [(iter(value), depth)]
     while stack:
         items, left = stack[-1]
         for item in items:
             budget.left -= 1
             if budget.left < 0:
                 raise out_of_fuel()
-            if type(item) is list and left > 0:
-                stack.append((iter(item), left - 1))
+            if type(item) is list and not equal(left, 0):
+                stack.append((iter(item), subtract(left, 1)))
                 break
             result.append(item)
         else:
@@ -218,17 +226,12 @@ def _flatten(budget: Budget, value: Any, depth: Any = 1e9) -> list[Any]:
 
 
 def _transpose(budget: Budget, value: Any) -> list[list[Any]]:
-    if type(value) is not list:
-        raise (
-            JqError(f"Cannot index {kind_of(value)} with number (0)")
-            if False
-            else JqError(f"Cannot iterate over {describe(value)}")
-        )
-    for row in value:
-        if type(row) is not list:
-            raise JqError(f"Cannot index {kind_of(row)} with number (0)")
-    budget.charge(len(value) * max(map(len, value), default=0) >> 3)
-    return [list(row) for row in zip_longest(*value)]
+    if type(value) is not list and type(value) is not dict:
+        raise JqError(f"Cannot iterate over {describe(value)}")
+    rows = list(value.values()) if type(value) is dict else value
+    width = max((math.ceil(_length(row)) for row in rows), default=0)
+    budget.charge(len(rows) * width >> 1)
+    return [[get(row, at) for row in rows] for at in range(width)]
 
 
 def _contains(budget: Budget, value: Any, part: Any) -> bool:
@@ -241,38 +244,38 @@ def _contains(budget: Budget, value: Any, part: Any) -> bool:
     return True
 
 
+def _alike(whole: Any, piece: Any) -> bool:
+    """Whether two values are of one kind; ``true`` and ``false`` are two kinds."""
+    return kind_of(whole) == kind_of(piece) and (type(whole) is not bool or whole is piece)
+
+
 def _contains_one(budget: Budget, whole: Any, piece: Any, depth: int, stack: list[tuple[Any, Any, int]]) -> bool:
     """Whether one level holds; what has to hold below is put on the stack."""
     kind = type(whole)
-    if kind is not type(piece) and kind_of(whole) != kind_of(piece):
+    if not _alike(whole, piece):
         raise JqError(f"{describe(whole)} and {describe(piece)} cannot have their containment checked")
     if depth > MAX_DEPTH:
         raise too_deep("Containment check")
     if kind is dict:
         for key, element in piece.items():
-            if key not in whole or kind_of(whole[key]) != kind_of(element):
+            if key not in whole or not _alike(whole[key], element):
                 return False
             stack.append((whole[key], element, depth + 1))
         return True
     if kind is list:
         if len(whole) == 1 and len(piece) == 1:
             # The common deep case, without recursion.
-            if kind_of(whole[0]) != kind_of(piece[0]):
+            if not _alike(whole[0], piece[0]):
                 return False
             stack.append((whole[0], piece[0], depth + 1))
             return True
-        return all(
-            any(kind_of(element) == kind_of(one) and _contains(budget, element, one) for element in whole)
-            for one in piece
-        )
+        return all(any(_alike(element, one) and _contains(budget, element, one) for element in whole) for one in piece)
     if kind is str:
         return piece in whole
     return equal(whole, piece)
 
 
 def _indices(budget: Budget, value: Any, part: Any) -> Any:
-    if value is None:
-        return None
     if type(value) is str and type(part) is str:
         return string_indices(value, part)
     if type(value) is list and type(part) is list:
@@ -280,19 +283,17 @@ def _indices(budget: Budget, value: Any, part: Any) -> Any:
         return find_all(value, part)
     if type(value) is list:
         return [at for at, element in enumerate(value) if equal(element, part, budget)]
-    from evenweave.jq.paths import get  # noqa: PLC0415 - for its error
-
     return get(value, part)
 
 
-def string_indices(value: Any, part: Any) -> list[int] | None:
+def string_indices(value: Any, part: Any) -> list[int]:
     """Every index, in code points, at which a string holds another; overlapping ones too."""
     if type(value) is not str:
         raise JqError(f"{describe(value)} cannot be searched, as it is not a string")
     if type(part) is not str:
         raise JqError(f"{describe(part)} is not a string")
     if not part:
-        return None
+        return []
     found: list[int] = []
     at = value.find(part)
     while at >= 0:
@@ -302,13 +303,11 @@ def string_indices(value: Any, part: Any) -> list[int] | None:
 
 
 def _index(budget: Budget, value: Any, part: Any) -> Any:
-    found = _indices(budget, value, part)
-    return found[0] if found else None
+    return get(_indices(budget, value, part), 0)
 
 
 def _rindex(budget: Budget, value: Any, part: Any) -> Any:
-    found = _indices(budget, value, part)
-    return found[-1] if found else None
+    return get(get_slice(_indices(budget, value, part), -1, None), 0)
 
 
 def _bsearch(value: Any, target: Any) -> int:
@@ -327,54 +326,40 @@ def _bsearch(value: Any, target: Any) -> int:
     return -1 - low
 
 
-def _tojoin(element: Any) -> str:
-    if element is None:
-        return ""
-    if type(element) is str:
-        return element
-    if type(element) is bool or type(element) in NUMBERS:
-        from evenweave.jq.text import write_json  # noqa: PLC0415
-
-        return write_json(element)
-    raise TypeError
-
-
 def _join(budget: Budget, value: Any, separator: Any) -> Any:
     if type(value) is dict:
         value = list(value.values())
     if type(value) is not list:
         raise JqError(f"Cannot iterate over {describe(value)}")
-    if not value:
-        return ""
+    if type(separator) is not str:
+        return _join_slowly(value, separator)
     parts: list[str] = []
     length = 0
-    for place, element in enumerate(value):
-        if type(separator) is not str and not (separator is None and place == 0):
-            # Where the separator is no string, jq fails on adding it, or skips it if it is null.
-            if separator is not None:
-                raise (
-                    JqError(f"{describe(separator) if place == 0 else ''}")
-                    if False
-                    else _join_error("".join(parts) if place else None, separator, element)
-                )
-        try:
-            text = _tojoin(element)
-        except TypeError:
-            before = ("" if separator is None else separator).join(parts) + (separator or "" if parts else "")
-            raise JqError(f"{describe(before)} and {describe(element)} cannot be added") from None
+    for element in value:
+        text = _joinable(element)
+        if type(text) is not str:
+            before = "".join([part + separator for part in parts])
+            raise JqError(f"{describe(before)} and {describe(element)} cannot be added")
         parts.append(text)
-        length += len(text) + len(separator or "")
+        length += len(text) + len(separator)
         if length > budget.limits.string:
             break
     budget.check_string(length)
-    return ("" if separator is None else separator).join(parts)
+    return separator.join(parts)
 
 
-def _join_error(before: str | None, separator: Any, element: Any) -> JqError:
-    if before is None:
-        before = ""
-        return JqError(f"{describe(separator)} and {describe(_tojoin(element))} cannot be added")
-    return JqError(f"{describe(before)} and {describe(separator)} cannot be added")
+def _joinable(element: Any) -> Any:
+    if element is None:
+        return ""
+    return write_json(element) if type(element) is bool or type(element) in NUMBERS else element
+
+
+def _join_slowly(value: list[Any], separator: Any) -> Any:
+    """``join`` as jq defines it, for a separator that is no string: it fails on the second element, or adds nothing."""
+    total: Any = None
+    for element in value:
+        total = add("" if total is None else add(total, separator), _joinable(element))
+    return "" if total is None else total
 
 
 def _implode(value: Any) -> str:

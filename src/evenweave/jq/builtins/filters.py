@@ -17,8 +17,8 @@ from evenweave.jq.direct import descend, elements, truth
 from evenweave.jq.errors import JqError
 from evenweave.jq.limits import out_of_fuel
 from evenweave.jq.paths import delete_paths, get_path, set_path
-from evenweave.jq.text import describe, kind_of
-from evenweave.jq.values import NUMBERS
+from evenweave.jq.text import describe
+from evenweave.jq.values import NUMBERS, compare, subtract
 
 if TYPE_CHECKING:
     from evenweave.jq.compiler import Compiler
@@ -200,16 +200,13 @@ def _last(compiler: Compiler, node: Call, scope: Scope) -> Code:
     return Code(OPTIONAL, run)
 
 
-def count_of(value: Any, name: str) -> float:
+def count_of(value: Any, name: str) -> Any:
     """The count that ``limit`` and ``skip`` take.
 
     Raises:
         JqError: it is negative.
     """
-    if type(value) not in NUMBERS:
-        # Any other type sorts before or after all numbers.
-        return float("inf") if kind_of(value) in {"string", "array", "object"} else -1.0
-    if value < 0:
+    if compare(value, 0) < 0:
         raise JqError(f"{name} doesn't support negative count")
     return value
 
@@ -220,10 +217,10 @@ def _limit(compiler: Compiler, node: Call, scope: Scope) -> Code:
     def run(value: Any, env: Env) -> Iterator[Any]:
         for count in counts(value, env):
             left = count_of(count, "limit")
-            if left <= 0:
+            if compare(left, 0) == 0:
                 continue
             for output in outputs(value, env):
-                left -= 1
+                left = subtract(left, 1)
                 yield output
                 if left <= 0:
                     break
@@ -238,9 +235,8 @@ def _skip(compiler: Compiler, node: Call, scope: Scope) -> Code:
         for count in counts(value, env):
             left = count_of(count, "skip")
             for output in outputs(value, env):
-                if left > 0:
-                    left -= 1
-                else:
+                left = subtract(left, 1)
+                if left < 0:
                     yield output
 
     return Code(MANY, run)
@@ -313,17 +309,9 @@ def _keyed(name: str, shape_output: Callable[[Any], Any] | None = None) -> Nativ
         one, many = code.run, code.many()
 
         def run(value: Any, env: Env) -> Any:
-            if type(value) is not list:
-                if type(value) is dict:
-                    keys: list[Any] = [list(many(element, env)) for element in value.values()]
-                    raise (
-                        JqError(
-                            f"{describe(value)} and {describe(keys)} cannot be {_VERBS[name]}, as they are not both arrays"
-                        )
-                        if False
-                        else JqError(f"{describe(value)} cannot be {_VERBS[name]}, as it is not an array")
-                    )
-                raise JqError(f"Cannot iterate over {describe(value)}")
+            if type(value) is dict:
+                made = [list(many(element, env)) for element in value.values()]
+                raise JqError(f"{describe(value)} and {describe(made)} cannot be {_VERBS[name]}")
             items = elements(value, env)
             if code.shape is ONE:
                 keys = [one(element, env) for element in items]
@@ -338,8 +326,11 @@ def _keyed(name: str, shape_output: Callable[[Any], Any] | None = None) -> Nativ
 
 
 _VERBS: Final = {
-    "_sort_by": "sorted", "_group_by": "grouped", "_min_by": "iterated over", "_max_by": "iterated over"
-}  # fmt: skip
+    "_sort_by": "sorted, as they are not both arrays",
+    "_group_by": "sorted, as they are not both arrays",
+    "_min_by": "iterated over",
+    "_max_by": "iterated over",
+}
 
 
 def _walk(compiler: Compiler, node: Call, scope: Scope) -> Code | None:

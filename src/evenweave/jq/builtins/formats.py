@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from evenweave.jq.errors import JqError
@@ -26,11 +26,11 @@ def text(value: Any) -> str:
 
 def _row(value: Any, name: str) -> list[Any]:
     if type(value) is not list:
-        raise JqError(f"{describe(value)} cannot be {name}-formatted, only an array can be")
+        raise JqError(f"{describe(value)} cannot be {name}-formatted, only array")
     return value
 
 
-def _cell(element: Any, quote: Callable[[str], str], name: str) -> str:
+def _cell(element: Any, quote: Callable[[str], str]) -> str:
     kind = type(element)
     if kind is str:
         return quote(element)
@@ -40,17 +40,17 @@ def _cell(element: Any, quote: Callable[[str], str], name: str) -> str:
         return "true" if element else "false"
     if kind in NUMBERS:
         return "" if element != element else write_json(element)  # noqa: PLR0124 - NaN is an empty cell
-    raise JqError(f"{describe(element)} is not valid in a csv row") if name else JqError("")
+    raise JqError(f"{describe(element)} is not valid in a csv row")
 
 
 def _csv(value: Any) -> str:
     return ",".join(
-        [_cell(element, lambda cell: '"' + cell.replace('"', '""') + '"', "csv") for element in _row(value, "csv")]
+        [_cell(element, lambda cell: '"' + cell.replace('"', '""') + '"') for element in _row(value, "csv")]
     )
 
 
 def _tsv(value: Any) -> str:
-    return "\t".join([_cell(element, lambda cell: cell.translate(_TSV), "tsv") for element in _row(value, "tsv")])
+    return "\t".join([_cell(element, lambda cell: cell.translate(_TSV)) for element in _row(value, "tsv")])
 
 
 def _html(value: Any) -> str:
@@ -64,11 +64,14 @@ def _uri(value: Any) -> str:
 
 
 def _urid(value: Any) -> str:
-    data = text(value).encode("utf-8", "replace")
-    decoded = _PERCENT.sub(lambda match: bytes((int(match[1], 16),)), data)
+    source = text(value)
+    data = source.encode("utf-8", "replace")
     if b"%" in _PERCENT.sub(b"", data):
-        raise JqError(f"{describe(text(value))} is not a valid uri encoding")
-    return decoded.decode("utf-8", "replace")
+        raise JqError(f"{describe(source)} is not a valid uri encoding")
+    try:
+        return _PERCENT.sub(lambda match: bytes((int(match[1], 16),)), data).decode("utf-8")
+    except UnicodeDecodeError:
+        raise JqError(f"{describe(source)} is not a valid uri encoding") from None
 
 
 def _sh(value: Any) -> str:
@@ -90,11 +93,48 @@ def _base64(value: Any) -> str:
 def _base64d(value: Any) -> str:
     source = text(value)
     data = _BASE64_END.sub("", source)
-    # A last group of one letter holds no byte; jq drops it unless it is all there is.
-    whole = data[: len(data) - 1] if len(data) % 4 == 1 else data
-    if not _BASE64_DATA.match(data) or (data and not whole):
+    if not _BASE64_DATA.match(data):
         raise JqError(f"{describe(source)} is not valid base64 data")
-    return b64decode(whole + "=" * (-len(whole) % 4)).decode("utf-8", "replace")
+    if len(data) % 4 == 1:
+        raise JqError(f"{describe(source)} trailing base64 byte found")
+    return decode(b64decode(data + "=" * (-len(data) % 4)))
+
+
+def decode(data: bytes) -> str:
+    """Bytes as UTF-8, what is wrong replaced as jq does: a broken character takes its whole announced length."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return "".join(_decode_characters(data))
+
+
+def _decode_characters(data: bytes) -> Iterator[str]:
+    at = 0
+    while at < len(data):
+        first = data[at]
+        width = (
+            1
+            if first < 0x80
+            else 2
+            if 0xC2 <= first < 0xE0
+            else 3
+            if 0xE0 <= first < 0xF0
+            else 4
+            if 0xF0 <= first < 0xF5
+            else 0
+        )
+        if width == 0:
+            yield "\ufffd"
+            at += 1
+            continue
+        if at + width > len(data):
+            yield "\ufffd"
+            return
+        stop = at + 1
+        while stop < at + width and data[stop] & 0xC0 == 0x80:
+            stop += 1
+        yield data[at:stop].decode("utf-8", "ignore") or "\ufffd"
+        at = stop
 
 
 FORMATS: Final[dict[str, Callable[[Any], str]]] = {

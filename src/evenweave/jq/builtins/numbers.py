@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq.builtins.function import Function
 from evenweave.jq.errors import JqError, JqLimitError
-from evenweave.jq.text import Exact, describe, is_number_text, kind_of, read_number
-from evenweave.jq.values import NUMBERS, double, negate, tidy
+from evenweave.jq.text import describe, is_number_text, read_number, special_number
+from evenweave.jq.values import NUMBERS, compare, double, negative, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,7 +124,7 @@ def _fdim(x: float, y: float) -> float:
 
 
 def _exp10(x: float) -> float:
-    return _pow(10.0, x)
+    return _guarded(lambda: 10.0**x)
 
 
 def _frexp(value: Any) -> list[Any]:
@@ -150,9 +150,9 @@ def _lgamma_r(value: Any) -> list[Any]:
 
 
 def _abs(value: Any) -> Any:
-    if type(value) not in NUMBERS:
-        return value
-    return negate(value) if value < 0 else value if value else 0
+    if compare(value, 0) < 0:
+        return negative(value)
+    return value if value or type(value) not in NUMBERS else 0
 
 
 def _tonumber(value: Any) -> Any:
@@ -161,9 +161,8 @@ def _tonumber(value: Any) -> Any:
     if type(value) is str:
         if is_number_text(value):
             return read_number(value)
-        if value in {"nan", "-nan", "NaN", "-NaN"}:
-            return math.nan
-        raise JqError(f"{describe(value)} cannot be parsed as a number")
+        if value and (special := special_number(value)) is not None:
+            return special
     raise JqError(f"{describe(value)} cannot be parsed as a number")
 
 
@@ -178,11 +177,21 @@ def _toboolean(value: Any) -> bool:
 
 
 def _isinfinite(value: Any) -> bool:
-    return math.isinf(number_of(value, "isinfinite"))
+    return type(value) in NUMBERS and math.isinf(double(value))
+
+
+def _isfinite(value: Any) -> bool:
+    return type(value) in NUMBERS and not math.isinf(double(value))
+
+
+def _isnan(value: Any) -> bool:
+    return type(value) in NUMBERS and math.isnan(double(value))
 
 
 def _isnormal(value: Any) -> bool:
-    number = abs(number_of(value, "isnormal"))
+    if type(value) not in NUMBERS:
+        return False
+    number = abs(double(value))
     return math.isfinite(number) and number >= 2.2250738585072014e-308
 
 
@@ -261,8 +270,8 @@ FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
     ("infinite", 0): Function(lambda _: math.inf),
     ("nan", 0): Function(lambda _: math.nan),
     ("isinfinite", 0): Function(_isinfinite),
-    ("isfinite", 0): Function(lambda value: not _isinfinite(value)),
-    ("isnan", 0): Function(lambda value: math.isnan(number_of(value, "isnan"))),
+    ("isfinite", 0): Function(_isfinite),
+    ("isnan", 0): Function(_isnan),
     ("isnormal", 0): Function(_isnormal),
     ("have_decnum", 0): Function(lambda _: True),
     ("have_literal_numbers", 0): Function(lambda _: True),
@@ -286,6 +295,3 @@ def _numbers(start: float, stop: float, step: float) -> Iterator[Any]:
         while start > stop:
             yield tidy(start)
             start += step
-    elif start < stop:
-        while True:
-            yield tidy(start)

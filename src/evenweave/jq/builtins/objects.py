@@ -34,6 +34,8 @@ def _has(value: Any, key: Any) -> bool:
     if type(value) is list and type(key) in NUMBERS:
         number = double(key)
         return 0 <= number < len(value) if not math.isnan(number) else False
+    if value is None:
+        return False
     raise JqError(f"Cannot check whether {kind_of(value)} has a {kind_of(key)} key")
 
 
@@ -51,44 +53,25 @@ def _from_entries(value: Any) -> dict[str, Any]:
         raise JqError(f"Cannot iterate over {describe(value)}")
     result: dict[str, Any] = {}
     for entry in entries:
-        key = _entry_part(entry, ("key", "k", "name", "Name", "Key", "K"))
-        if key is None:
-            key = "null"
-        elif type(key) is bool:
-            key = "true" if key else "false"
-        elif type(key) in NUMBERS:
-            from evenweave.jq.text import write_number  # noqa: PLC0415
-
-            key = write_number(key)
-        elif type(key) is not str:
+        if entry is not None and type(entry) is not dict:
+            raise JqError(f"Cannot index {kind_of(entry)} with {describe('key')}")
+        key = _entry_key(entry or {})
+        if type(key) is not str:
             raise JqError(f"Cannot use {describe(key)} as object key")
-        result[key] = _entry_value(entry)
+        result[key] = _entry_value(entry or {})
     return result
 
 
-def _entry_part(entry: Any, names: tuple[str, ...]) -> Any:
-    if type(entry) is not dict:
-        if entry is None:
-            return None
-        raise JqError(f"Cannot index {kind_of(entry)} with {describe(names[0])}")
-    found: Any = None
-    for name in names:
+def _entry_key(entry: dict[str, Any]) -> Any:
+    for name in ("key", "Key", "name", "Name"):
         found = entry.get(name)
         if found is not None and found is not False:
             return found
-    for name in names:
-        if entry.get(name) is False:
-            return False
     return None
 
 
-def _entry_value(entry: Any) -> Any:
-    if type(entry) is not dict:
-        return None
-    for name in ("value", "v", "Value", "V"):
-        if name in entry:
-            return entry[name]
-    return None
+def _entry_value(entry: dict[str, Any]) -> Any:
+    return entry["value"] if "value" in entry else entry.get("Value")
 
 
 def _fail(value: Any) -> Any:

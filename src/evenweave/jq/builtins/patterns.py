@@ -1,15 +1,23 @@
-"""Translates Oniguruma's patterns to RE2 and finds matches."""
+"""Translates Oniguruma's patterns to RE2, and finds matches.
+
+RE2 takes linear time, but has no look-around and no back-references, and its word boundary knows ASCII only. Where a
+pattern needs these, :mod:`evenweave.jq.builtins.backtracking` takes over, within a bound that is charged beforehand.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import re2
 
+from evenweave.jq.builtins.backtracking import NAMED, Backtracking, compile_backtracking
 from evenweave.jq.errors import JqError
+
+if TYPE_CHECKING:
+    from evenweave.jq.limits import Budget
 
 Spans: TypeAlias = list[tuple[int, int]]
 
@@ -33,11 +41,8 @@ _OUTSIDE: Final = {
     "e": r"\x1b",
     "R": r"(?:\r\n|[\n-\r\x{85}\x{2028}\x{2029}])",
 }
-_NAMED: Final = re.compile(r"\(\?<([A-Za-z_]\w*)>")
-_REFUSED: Final = {
-    "(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind", "(?>": "an atomic group",
-    "(?~": "an absent group", "(?(": "a condition",
-}  # fmt: skip
+_BEYOND: Final = ("(?=", "(?!", "(?<=", "(?<!", "(?>")
+_REFUSED: Final = ("(?~", "(?(")
 MAX_PATTERN: Final = 10_000
 """The longest pattern, in code points."""
 
@@ -47,18 +52,30 @@ class Pattern:
     """A compiled pattern.
 
     Attributes:
-        engine: RE2's own object.
+        linear: RE2's own object; ``None`` if the pattern needs more than RE2 has.
+        backtracking: The same for the bounded engine, if the pattern has a bound and may need it.
+        boundaries: Whether the pattern has word boundaries, which RE2 sees in ASCII text only.
+        ends: Whether it has ``$``, which also matches before a last line break, where RE2's does not.
         names: The name of each group, or ``None``.
     """
 
-    engine: Any
+    linear: Any
+    backtracking: Backtracking | None
+    boundaries: bool
+    ends: bool
     names: tuple[str | None, ...]
 
-    def search(self, text: str, *, every: bool) -> Iterator[Spans]:
+    def search(self, text: str, budget: Budget, *, every: bool) -> Iterator[Spans]:
         """The spans, in code points, of each match and its groups; ``(-1, -1)`` for a group that took no part."""
+        engine = self.linear
+        other = self.backtracking
+        if other is not None:
+            if engine is None or (self.boundaries and not text.isascii()) or (self.ends and text.endswith("\n")):
+                budget.charge(other.bound(len(text)))
+                engine = other.engine
         at = 0
         while at <= len(text):
-            found = self.engine.search(text, at)
+            found = engine.search(text, at)
             if found is None:
                 return
             yield [found.span(group) for group in range(len(self.names) + 1)]
@@ -69,28 +86,45 @@ class Pattern:
 
 
 def compile_pattern(pattern: str, flags: str) -> Pattern:
-    """Compile a pattern with some of the flags ``i x s p l`` (``m`` is none of jq's).
+    """Compile a pattern with some of the flags ``i x s p l``.
 
     Raises:
-        JqError: the pattern is wrong, too large, or needs what no linear engine can do.
+        JqError: the pattern is wrong, too large, or needs what can be done in no bounded time.
     """
     if len(pattern) > MAX_PATTERN:
         raise JqError(f"Regex failure: the pattern is longer than {MAX_PATTERN} characters")
+    translator = _Translator(pattern, extended="x" in flags)
+    translated = translator.translate()
+    other = None
+    if (translator.beyond or translator.boundaries or translator.ends) and "l" not in flags:
+        other = compile_backtracking(pattern, flags)
+    if translator.beyond:
+        if other is None:
+            raise JqError(
+                f"Regex failure: {translator.beyond} is not supported beside repeated groups: matching has to end in time"
+            )
+        engine = None
+        count, index = other.engine.groups, other.engine.groupindex
+    else:
+        engine = _compile_linear(translated, flags)
+        count, index = engine.groups, engine.groupindex
+    names: list[str | None] = [None] * count
+    for name, place in index.items():
+        names[place - 1] = name
+    return Pattern(engine, other, translator.boundaries, translator.ends, tuple(names))
+
+
+def _compile_linear(translated: str, flags: str) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = 8 << 20
     options.longest_match = "l" in flags
     options.case_sensitive = "i" not in flags
     options.dot_nl = "p" in flags
-    translated = _Translator(pattern, extended="x" in flags).translate()
     try:
-        engine = re2.compile(translated, options)
+        return re2.compile(translated, options)
     except re2.error as error:
         raise JqError(f"Regex failure: {_reason(error)}") from None
-    names: list[str | None] = [None] * engine.groups
-    for name, place in engine.groupindex.items():
-        names[place - 1] = name
-    return Pattern(engine, tuple(names))
 
 
 def _reason(error: Exception) -> str:
@@ -105,6 +139,9 @@ class _Translator:
         self.pattern = pattern
         self.extended = extended
         self.at = 0
+        self.beyond = ""
+        self.boundaries = False
+        self.ends = False
 
     def translate(self) -> str:
         out: list[str] = []
@@ -121,11 +158,11 @@ class _Translator:
             elif self.extended and letter == "#":
                 stop = self.pattern.find("\n", self.at)
                 self.at = len(self.pattern) if stop < 0 else stop
-            elif letter in "*+?}" and self.pattern.startswith("+", self.at + 1):
-                raise JqError(
-                    "Regex failure: a possessive quantifier is not supported: matching has to take linear time"
-                )
+            elif letter in "*+?" and self.pattern.startswith("+", self.at + 1):
+                self.beyond = "a possessive quantifier"
+                self.at += 1
             else:
+                self.ends = self.ends or letter == "$"
                 out.append(letter)
                 self.at += 1
         return "".join(out)
@@ -133,12 +170,15 @@ class _Translator:
     def _escape(self) -> str:
         letter = self.pattern[self.at + 1 : self.at + 2]
         self.at += 2
+        if letter in {"b", "B"}:
+            self.boundaries = True
+        if letter == "Z":
+            self.ends = True
         if letter in _OUTSIDE:
             return _OUTSIDE[letter]
-        if letter.isdigit() and letter != "0":
-            raise JqError("Regex failure: a back-reference is not supported: matching has to take linear time")
-        if letter in {"k", "g"}:
-            raise JqError("Regex failure: a back-reference is not supported: matching has to take linear time")
+        if (letter.isdigit() and letter != "0") or letter in {"k", "g"}:
+            self.beyond = "a back-reference"
+            return ""
         if letter == "u" and re.match(r"[0-9A-Fa-f]{4}", self.pattern[self.at :]):
             digits = self.pattern[self.at : self.at + 4]
             self.at += 4
@@ -178,10 +218,15 @@ class _Translator:
         raise JqError("Regex failure: premature end of char-class")
 
     def _group(self) -> str:
-        for start, what in _REFUSED.items():
+        for start in _REFUSED:
             if self.pattern.startswith(start, self.at):
-                raise JqError(f"Regex failure: {what} is not supported: matching has to take linear time")
-        named = _NAMED.match(self.pattern, self.at)
+                raise JqError(f"Regex failure: {start} is not supported")
+        for start in _BEYOND:
+            if self.pattern.startswith(start, self.at):
+                self.beyond = "an atomic group" if start == "(?>" else "look-around"
+                self.at += len(start)
+                return "(?:"
+        named = NAMED.match(self.pattern, self.at)
         if named is not None:
             self.at = named.end()
             return f"(?P<{named[1]}>"

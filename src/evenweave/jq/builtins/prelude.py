@@ -72,14 +72,10 @@ def IN(f; where): any(f == where; .);
 def JOIN($index; key): [.[] | [., $index[key]]];
 def JOIN($index; f; key): f | [., $index[key]];
 def JOIN($index; f; key; joined): f | [., $index[key]] | joined;
-def ascii: [.] | implode;
 def todate: strftime("%Y-%m-%dT%H:%M:%SZ");
 def fromdate: fromdateiso8601;
-def date: todate;
 def todateiso8601: todate;
 def fromdateiso8601: strptime("%Y-%m-%dT%H:%M:%SZ") | mktime;
-def dateadd($unit; $count): . + $count;
-def datesub($unit; $count): . - $count;
 def tostream: path(def all: (.[]? | all), .; all) as $path | getpath($path)
   | reduce path(.[]?) as $last ([$path, .]; [$path + $last]);
 def fromstream(f): {whole: null, done: false} as $start
@@ -100,7 +96,7 @@ def sub($pattern; replacement; $flags): . as $text
       | .done = $edit.offset + $edit.length)
     | .done as $done | .made[] + $text[$done:]) // $text;
 def gsub($pattern; replacement): sub($pattern; replacement; "g");
-def gsub($pattern; replacement; $flags): sub($pattern; replacement; $flags + "g");
+def gsub($pattern; replacement; $flags): sub($pattern; replacement; "g" + $flags);
 """
 
 

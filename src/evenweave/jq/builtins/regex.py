@@ -1,8 +1,4 @@
-"""Regular expressions on RE2, whose time grows with the length of the text and never explodes.
-
-jq speaks Oniguruma's dialect. What RE2 writes differently is translated; what it cannot do (look-around, back-references,
-atomic groups) is refused.
-"""
+"""Regular expressions: ``match``, ``test``, ``capture``, ``scan``, ``split`` and ``splits``."""
 
 from __future__ import annotations
 
@@ -20,6 +16,7 @@ if TYPE_CHECKING:
     from evenweave.jq.limits import Budget
 
 _CACHE_SIZE: Final = 512
+_NO_FLAGS: Final = object()
 
 
 @lru_cache(maxsize=_CACHE_SIZE)
@@ -28,23 +25,24 @@ def _compiled(pattern: str, flags: str) -> Pattern:
 
 
 def _parse(value: Any, pattern: Any, flags: Any) -> tuple[str, str, str]:
+    """The text, the pattern and the flags, which may come together as one array."""
+    if flags is _NO_FLAGS:
+        flags = None
+        if type(pattern) is list and pattern:
+            flags = pattern[1] if len(pattern) > 1 else None
+            pattern = pattern[0]
+        elif type(pattern) is not str:
+            raise JqError(f"{kind_of(pattern)} not a string or array")
     if type(value) is not str:
         raise JqError(f"{describe(value)} cannot be matched, as it is not a string")
-    if type(pattern) is list and flags is None and pattern:
-        flags = pattern[1] if len(pattern) > 1 else None
-        pattern = pattern[0]
     if type(pattern) is not str:
-        raise (
-            JqError(f"{describe(pattern)} cannot be matched, as it is not a string")
-            if False
-            else JqError(f"{kind_of(pattern)} not a string or array")
-        )
+        raise JqError(f"{describe(pattern)} is not a string")
     if flags is None:
         flags = ""
     if type(flags) is not str:
         raise JqError(f"{describe(flags)} is not a string")
     for flag in flags:
-        if flag not in "gimnpslx":
+        if flag not in "ginpslx":
             raise JqError(f"{flags} is not a valid modifier string")
     return value, pattern, flags
 
@@ -52,14 +50,14 @@ def _parse(value: Any, pattern: Any, flags: Any) -> tuple[str, str, str]:
 def _spans(budget: Budget, text: str, pattern: str, flags: str) -> Iterator[tuple[Pattern, Any]]:
     compiled = _compiled(pattern, "".join(sorted(set(flags) - {"g", "n"})))
     skip_empty = "n" in flags
-    for spans in compiled.search(text, every="g" in flags):
+    for spans in compiled.search(text, budget, every="g" in flags):
         budget.charge(1 + (len(text) >> 8))
         if skip_empty and spans[0][0] == spans[0][1]:
             continue
         yield compiled, spans
 
 
-def match(budget: Budget, value: Any, pattern: Any, flags: Any = None) -> Iterator[dict[str, Any]]:
+def match(budget: Budget, value: Any, pattern: Any, flags: Any = _NO_FLAGS) -> Iterator[dict[str, Any]]:
     """``match(pattern; flags)``"""
     text, expression, options = _parse(value, pattern, flags)
     for compiled, spans in _spans(budget, text, expression, options):
@@ -76,7 +74,7 @@ def match(budget: Budget, value: Any, pattern: Any, flags: Any = None) -> Iterat
         yield {"offset": start, "length": stop - start, "string": text[start:stop], "captures": captures}
 
 
-def _test(budget: Budget, value: Any, pattern: Any, flags: Any = None) -> bool:
+def _test(budget: Budget, value: Any, pattern: Any, flags: Any = _NO_FLAGS) -> bool:
     text, expression, options = _parse(value, pattern, flags)
     return any(True for _ in _spans(budget, text, expression, options))
 
@@ -86,35 +84,29 @@ def captured(found: dict[str, Any]) -> dict[str, Any]:
     return {capture["name"]: capture["string"] for capture in found["captures"] if capture["name"] is not None}
 
 
-def _capture(budget: Budget, value: Any, pattern: Any, flags: Any = None) -> Iterator[dict[str, Any]]:
+def _capture(budget: Budget, value: Any, pattern: Any, flags: Any = _NO_FLAGS) -> Iterator[dict[str, Any]]:
     return (captured(found) for found in match(budget, value, pattern, flags))
 
 
+def _global(flags: Any) -> str:
+    """The flags with ``g``."""
+    if flags is None:
+        return "g"
+    if type(flags) is not str:
+        raise JqError(f"{describe('g')} and {describe(flags)} cannot be added")
+    return "g" + flags
+
+
 def _scan(budget: Budget, value: Any, pattern: Any, flags: Any = None) -> Iterator[Any]:
-    if flags is not None and type(flags) is not str:
-        raise (
-            JqError(f"{describe(flags)} and {describe('g')} cannot be added")
-            if False
-            else JqError(f"{describe('g')} and {describe(flags)} cannot be added")
-        )
-    for found in match(budget, value, _with_flags(pattern), "g" + (flags or "") if type(pattern) is str else None):
+    for found in match(budget, value, pattern, _global(flags)):
         if found["captures"]:
             yield [capture["string"] for capture in found["captures"]]
         else:
             yield found["string"]
 
 
-def _with_flags(pattern: Any) -> Any:
-    if type(pattern) is list and pattern:
-        flags = pattern[1] if len(pattern) > 1 and pattern[1] is not None else ""
-        return [pattern[0], flags + "g"]
-    return pattern
-
-
 def _split(budget: Budget, value: Any, pattern: Any, flags: Any) -> list[str]:
-    if flags is not None and type(flags) is not str:
-        raise JqError(f"{describe(flags)} and {describe('g')} cannot be added")
-    text, expression, options = _parse(value, pattern, (flags or "") + "g")
+    text, expression, options = _parse(value, pattern, _global(flags))
     parts: list[str] = []
     done = 0
     for _, spans in _spans(budget, text, expression, options):

@@ -29,7 +29,7 @@ def _tojson(budget: Budget, value: Any) -> str:
 
 def _fromjson(budget: Budget, value: Any) -> Any:
     if type(value) is not str:
-        raise JqError(f"{describe(value)} cannot be parsed as JSON")
+        raise JqError(f"{describe(value)} only strings can be parsed")
     budget.charge(len(value) >> 1)
     return read_json(value)
 
@@ -61,8 +61,6 @@ def _rtrimstr(value: Any, end: Any) -> Any:
 
 
 def _trimstr(value: Any, text: Any) -> Any:
-    if type(value) is not str or type(text) is not str:
-        raise JqError("trimstr() requires string inputs") if False else JqError("startswith() requires string inputs")
     return _rtrimstr(_ltrimstr(value, text), text)
 
 
@@ -80,14 +78,14 @@ def _split(value: Any, separator: Any) -> list[str]:
 
 def _explode(value: Any) -> list[int]:
     if type(value) is not str:
-        raise JqError(f"{describe(value)} cannot be exploded")
+        raise JqError("explode input must be a string")
     return [ord(letter) for letter in value]
 
 
-def _case(table: dict[int, int], name: str) -> Function:
+def _case(table: dict[int, int]) -> Function:
     def run(value: Any) -> str:
         if type(value) is not str:
-            raise JqError(f"{name} input must be a string")
+            raise JqError("explode input must be a string")
         return value.translate(table)
 
     return Function(run)
@@ -117,7 +115,7 @@ FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
     ("rtrim", 0): Function(lambda value: _text(value).rstrip(_SPACE)),
     ("split", 1): Function(_split),
     ("explode", 0): Function(_explode),
-    ("ascii_downcase", 0): _case(_LOWER, "ascii_downcase"),
-    ("ascii_upcase", 0): _case(_UPPER, "ascii_upcase"),
+    ("ascii_downcase", 0): _case(_LOWER),
+    ("ascii_upcase", 0): _case(_UPPER),
     ("format", 1): Function(_format),
 }

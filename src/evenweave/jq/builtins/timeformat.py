@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date
 from typing import Final
 
-from evenweave.jq.errors import JqError
+from evenweave.jq.builtins.calendar import broken_down, date_of, days_of, iso_week, seconds_of, weekday_of
 
 _DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS: Final = (
@@ -24,25 +23,12 @@ def _name(names: tuple[str, ...], place: int) -> str:
     return names[place] if 0 <= place < len(names) else "?"
 
 
-def _iso(fields: list[int]) -> tuple[int, int, int]:
-    try:
-        calendar = date(fields[0], fields[1] + 1, fields[2]).isocalendar()
-    except ValueError:
-        raise JqError("strftime/1: unknown system failure") from None
-    return calendar.year, calendar.week, calendar.weekday
-
-
-def _epoch(fields: list[int]) -> int:
-    days = date(fields[0], fields[1] + 1, fields[2]).toordinal() - date(1970, 1, 1).toordinal()
-    return ((days * 24 + fields[3]) * 60 + fields[4]) * 60 + fields[5]
-
-
 _DIRECTIVES: Final[dict[str, Callable[[list[int]], str]]] = {
     "Y": lambda f: str(f[0]),
     "C": lambda f: f"{f[0] // 100:02}",
     "y": lambda f: f"{f[0] % 100:02}",
-    "G": lambda f: str(_iso(f)[0]),
-    "g": lambda f: f"{_iso(f)[0] % 100:02}",
+    "G": lambda f: str(iso_week(f)[0]),
+    "g": lambda f: f"{iso_week(f)[0] % 100:02}",
     "m": lambda f: f"{f[1] + 1:02}",
     "d": lambda f: f"{f[2]:02}",
     "e": lambda f: f"{f[2]:2}",
@@ -63,9 +49,9 @@ _DIRECTIVES: Final[dict[str, Callable[[list[int]], str]]] = {
     "P": lambda f: "am" if f[3] < 12 else "pm",
     "U": lambda f: f"{(f[7] + 7 - f[6]) // 7:02}",
     "W": lambda f: f"{(f[7] + 7 - (f[6] - 1) % 7) // 7:02}",
-    "V": lambda f: f"{_iso(f)[1]:02}",
-    "s": lambda f: str(_epoch(f)),
-    "Z": lambda f: "UTC",
+    "V": lambda f: f"{iso_week(f)[1]:02}",
+    "s": lambda f: str(seconds_of(f)),
+    "Z": lambda f: "GMT",
     "z": lambda f: "+0000",
     "n": lambda f: "\n",
     "t": lambda f: "\t",
@@ -101,8 +87,17 @@ _NUMBERS: Final = {
 _RANGES: Final = {1: (1, 12), 2: (1, 31), 3: (0, 23), 4: (0, 59), 5: (0, 60), 7: (1, 366), 6: (0, 6)}
 
 
-def parse_time(text: str, layout: str) -> list[int] | None:
-    """The broken down time that a text gives after a layout; ``None`` if it does not fit."""
+_DATE_DIRECTIVES: Final = frozenset("YymdeCbBhjUWGgV")
+_NO_WEEKDAY: Final = 8
+_NO_YEARDAY: Final = 367
+
+
+def parse_time(text: str, layout: str) -> tuple[list[int], str] | None:
+    """The broken down time that a text gives after a layout, and what is left of the text, which starts with a space.
+
+    Returns ``None`` if the text does not fit. Without any directive for a date the day of the week is 8 and that of the
+    year 367, as in jq.
+    """
     return _Parser(text).parse(layout)
 
 
@@ -110,22 +105,34 @@ class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.fields = [1900, 0, 0, 0, 0, 0, 0, 0]
+        self.fields = [1900, 0, 0, 0, 0, 0, _NO_WEEKDAY, _NO_YEARDAY]
+        self.seen: set[str] = set()
         self.hour12: int | None = None
         self.afternoon = False
         self.epoch: int | None = None
 
-    def parse(self, layout: str) -> list[int] | None:
-        if not self._read(layout) or self.at != len(self.text):
+    def parse(self, layout: str) -> tuple[list[int], str] | None:
+        if not self._read(layout):
             return None
-        fields = self.fields
+        rest = self.text[self.at :]
+        if rest and not rest[0].isspace():
+            return None
         if self.epoch is not None:
-            from evenweave.jq.builtins.dates import gmtime  # noqa: PLC0415 - they need each other
-
-            return [int(part) for part in gmtime(self.epoch)]
+            return broken_down(self.epoch), rest
+        fields = self.fields
         if self.hour12 is not None:
             fields[3] = self.hour12 % 12 + (12 if self.afternoon else 0)
-        return fields
+        if self.seen & _DATE_DIRECTIVES:
+            self._complete_date()
+        return fields, rest
+
+    def _complete_date(self) -> None:
+        fields = self.fields
+        if "j" in self.seen and not self.seen & frozenset("mbBhde"):
+            _, fields[1], fields[2] = date_of(days_of(fields[0], 0, 1) + fields[7])
+        days = days_of(fields[0], fields[1], fields[2])
+        fields[6] = weekday_of(days)
+        fields[7] = days - days_of(fields[0], 0, 1)
 
     def _read(self, layout: str) -> bool:
         place = 0
@@ -160,6 +167,7 @@ class _Parser:
         return found[0]
 
     def _directive(self, letter: str) -> bool:
+        self.seen.add(letter)
         if letter in _SHORTHANDS:
             return self._read(_SHORTHANDS[letter])
         if letter in {"n", "t"}:
