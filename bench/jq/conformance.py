@@ -1,22 +1,26 @@
 """Runs jq 1.8's own test files and prints ``N passed, M failed``, each failure with its reason.
 
-The files are no part of this repository. They are looked for under ``$EVENWEAVE_SHARED`` or beside the checkout, and where
-they are absent the run is skipped with a message.
+The files are no part of this repository. They are looked for under ``$EVENWEAVE_SHARED`` or beside the checkout, and
+where they are absent the run is skipped with a message.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evenweave import jq
 from evenweave.jq.outputs import finish
-from evenweave.jq.text import read_json
+from evenweave.jq.reader import read_json
 from evenweave.jq.values import compare, equal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FILES = ("jq.test", "man.test", "onig.test")
 REASONS = (
@@ -82,8 +86,7 @@ def check(case: Case) -> str | None:
     found = []
     failure = None
     try:
-        for output in program.iter(value):
-            found.append(output)
+        found.extend(program.iter(value))
     except jq.JqError as error:
         failure = error
     expected = [finish(read_json(output), jq.Budget()) for output in case.outputs]
@@ -97,8 +100,8 @@ def check(case: Case) -> str | None:
 
 def both_nan(output: object, wanted: object) -> bool:
     """Whether both are NaN, or a NaN where the file has ``null``: NaN is written as null."""
-    is_nan = isinstance(output, float) and output != output
-    return is_nan and (wanted is None or wanted != wanted)
+    is_nan = isinstance(output, float) and math.isnan(output)
+    return is_nan and (wanted is None or (isinstance(wanted, float) and math.isnan(wanted)))
 
 
 def shorten(value: object) -> str:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from evenweave.jq.codes import ABSENT, MANY, ONE, Code, Env, Run, Scope
-from evenweave.jq.errors import JqLimitError
 from evenweave.jq.limits import out_of_fuel
-from evenweave.jq.machine import END, Delegate, Frame
+from evenweave.jq.machine import END, Frame, Steps
 from evenweave.jq.paths import Editor, delete_paths, set_path
 from evenweave.jq.tracked import finish
 from evenweave.jq.values import ARITHMETIC
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from evenweave.jq import syntax
     from evenweave.jq.compiler import Compiler
 
@@ -60,7 +60,7 @@ class Assignments:
             return lambda value, env: _modify_deep(value, env, paths, right)
         change = change_of(node.operator)
 
-        def run(value: Any, env: Env) -> Iterator[Any]:
+        def run(value: Any, env: Env) -> Steps:
             values = Frame(right(value, env))
             while (new := (yield values)) is not END:
                 editor = Editor(value, env[0])
@@ -124,9 +124,7 @@ def modify(value: Any, paths: Iterable[list[Any]], update: Run, env: Env) -> Any
     return delete_paths(editor.root, deleted, env[0]) if deleted else editor.root
 
 
-def _modify_deep(
-    value: Any, env: Env, paths: Callable[[Any, Env], Any], update: Callable[[Any, Env], Any]
-) -> Iterator[Any]:
+def _modify_deep(value: Any, env: Env, paths: Callable[[Any, Env], Any], update: Callable[[Any, Env], Any]) -> Steps:
     editor = Editor(value, env[0])
     deleted: list[list[Any]] = []
     found = Frame(paths((value, ()), env))
@@ -138,6 +136,3 @@ def _modify_deep(
         else:
             editor.set(path, output)
     yield delete_paths(editor.root, deleted, env[0]) if deleted else editor.root
-
-
-__all__ = ["Assignments", "Delegate", "JqLimitError", "change_of", "modify"]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from evenweave.jq.builtins import FUNCTIONS, NATIVES
-from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Argument, Code, Definition, Env, Run, Scope, Shape, product
-from evenweave.jq.deep import Closure
-from evenweave.jq.machine import Jump
+from evenweave.jq.codes import MANY, ONE, Argument, Code, Definition, Env, Run, Scope, Shape, product
+from evenweave.jq.deepcalls import Closure
 from evenweave.jq.limits import out_of_fuel
+from evenweave.jq.machine import Jump
 from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from evenweave.jq import syntax
     from evenweave.jq.builtins import Function
     from evenweave.jq.compiler import Compiler
@@ -213,6 +214,3 @@ def _metered(function: Function) -> Callable[..., Any]:
         return result
 
     return apply
-
-
-__all__ = ["ABSENT", "OPTIONAL", "Calls"]

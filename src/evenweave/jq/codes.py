@@ -1,11 +1,11 @@
 """What the compiler makes of a node, and what it knows while compiling one.
 
 A node becomes a Python closure ``run(value, env)``. Its *shape* says what comes back: ``ONE`` the single output itself,
-``OPTIONAL`` the output or ``ABSENT``, ``MANY`` an iterable of outputs. Most of an ordinary expression is ``ONE``, and runs as
-plain nested calls.
+``OPTIONAL`` the output or ``ABSENT``, ``MANY`` an iterable of outputs. Most of an ordinary expression is ``ONE``, and
+runs as plain nested calls.
 
-``env`` is a tuple: the :class:`~evenweave.jq.Budget` first, then one slot for each variable, label and parameter in sight.
-Binding makes a longer tuple, so an outer generator that is resumed later still sees its own values.
+``env`` is a tuple: the :class:`~evenweave.jq.Budget` first, then one slot for each variable, label and parameter in
+sight. Binding makes a longer tuple, so an outer generator that is resumed later still sees its own values.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Code:
         return run_optional
 
 
-class Break(Exception):  # noqa: N818 - control flow, not an error
+class Break(Exception):
     """``break`` on its way to its label."""
 
     def __init__(self, label: object) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evenweave.jq import syntax
 from evenweave.jq.assignments import Assignments
-from evenweave.jq.builtins import FUNCTIONS, NATIVES, PRELUDE_NAMES, REFUSED, prelude_function
+from evenweave.jq.builtins import PRELUDE_NAMES, prelude_function
 from evenweave.jq.builtins.formats import FORMATS
 from evenweave.jq.calls import Calls
 from evenweave.jq.codes import MANY, Code, Definition, Env, Run, Scope
@@ -19,7 +20,6 @@ from evenweave.jq.tracked import Tracked, finish
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from evenweave.jq import syntax
     from evenweave.jq.syntax import Node
 
 
@@ -124,8 +124,6 @@ def check_formats(source: str, tree: Node) -> None:
     Raises:
         JqSyntaxError: there is one.
     """
-    from evenweave.jq import syntax  # noqa: PLC0415
-
     stack = [tree]
     while stack:
         node = stack.pop()
@@ -133,6 +131,3 @@ def check_formats(source: str, tree: Node) -> None:
         if name is not None and name not in FORMATS:
             raise JqSyntaxError(f"{name} is not a valid format", source, node.at)
         stack.extend(syntax.children(node))
-
-
-__all__ = ["FUNCTIONS", "NATIVES", "REFUSED", "Compiler", "check_formats"]

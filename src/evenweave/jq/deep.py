@@ -1,61 +1,33 @@
 """Compiles nodes for the machine: bodies of recursive functions, and path expressions that call functions.
 
-Every method serves both flows. In a plain one a value flows; in a *tracked* one an item ``(value, path)`` does, and nodes
-that select also extend the path (see :mod:`evenweave.jq.tracked`).
+Every method serves both flows. In a plain one a value flows; in a *tracked* one an item ``(value, path)`` does, and
+nodes that select also extend the path (see :mod:`evenweave.jq.tracked`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from evenweave.jq import syntax
-from evenweave.jq.builtins.filters import count_of
-from evenweave.jq.codes import ABSENT, MANY, ONE, Argument, Break, Cell, Definition, Env, Scope
-from evenweave.jq.direct import elements, elements_if_any, object_key
+from evenweave.jq.codes import ONE, Break, Env, Scope
+from evenweave.jq.deepcalls import DeepCalls, made
 from evenweave.jq.errors import JqError, JqLimitError
-from evenweave.jq.machine import END, Delegate, Frame, Jump, Tail, drive
+from evenweave.jq.flow import elements, elements_if_any, object_key
+from evenweave.jq.machine import END, Delegate, Frame, Steps, Tail
 from evenweave.jq.operators import COMPARISONS, charge_binary
 from evenweave.jq.paths import get, get_slice
-from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
-from evenweave.jq.tracked import STRUCTURAL, keep, require_path, step, step_all, step_all_if_any, step_slice
-from evenweave.jq.values import ARITHMETIC, compare, negative, subtract
+from evenweave.jq.tracked import STRUCTURAL, require_path, step, step_all, step_all_if_any, step_slice
+from evenweave.jq.values import ARITHMETIC, negative
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from evenweave.jq.compiler import Compiler
+    from evenweave.jq.deepcalls import DeepRun
     from evenweave.jq.syntax import Node
 
-DeepRun: TypeAlias = Callable[[Any, Env], Any]
 
-
-class Closure:
-    """A filter passed as an argument: its plain and its tracked code, each compiled when first needed."""
-
-    __slots__ = ("_deep", "_node", "_plain", "_scope", "_tracked")
-
-    def __init__(self, deep: Deep, node: Node, scope: Scope) -> None:
-        self._deep = deep
-        self._node = node
-        self._scope = scope
-        self._plain: Cell | None = None
-        self._tracked: Cell | None = None
-
-    def cell(self, tracked: bool) -> Cell:
-        """The code for a flow."""
-        cell = self._tracked if tracked else self._plain
-        if cell is None:
-            cell = Cell()
-            cell.run = self._deep.compile(self._node, self._scope, tracked)
-            if tracked:
-                self._tracked = cell
-            else:
-                self._plain = cell
-        return cell
-
-
-class Deep:
+class Deep(DeepCalls):
     """The way of compiling for the machine."""
 
     def __init__(self, compiler: Compiler) -> None:
@@ -72,7 +44,7 @@ class Deep:
             many = self.compiler.direct.compile(node, scope).many()
             return lambda item, env: iter(many(item, env))
         if tracked and not isinstance(node, (*STRUCTURAL, syntax.Call)):
-            return _made(self.compile(node, scope, False))
+            return made(self.compile(node, scope, False))
         if isinstance(node, syntax.Call):
             return self.call(node, scope, tracked)
         method: Callable[[Any, Scope, bool], DeepRun] = getattr(self, "_" + type(node).__name__.lower())
@@ -94,7 +66,7 @@ class Deep:
     def _index(self, node: syntax.Index, scope: Scope, tracked: bool) -> DeepRun:
         target = self.compile(node.target, scope, tracked)
         access: Callable[[Any, Any], Any] = step if tracked else get
-        return self._product(
+        return self.product(
             [(node.key, scope)], target, tracked, lambda keys, item: access(item, keys[0]), optional=node.optional
         )
 
@@ -104,7 +76,7 @@ class Deep:
         bounds: list[tuple[Node, Scope]] = [(node.stop or nothing, scope), (node.start or nothing, scope)]
         self.compiler.adopt(nothing)
         access: Callable[[Any, Any, Any], Any] = step_slice if tracked else get_slice
-        return self._product(
+        return self.product(
             bounds, target, tracked, lambda keys, item: access(item, keys[1], keys[0]), optional=node.optional
         )
 
@@ -113,7 +85,7 @@ class Deep:
         step_to = step_all_if_any if node.optional else step_all
         access = elements_if_any if node.optional else elements
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             frame = Frame(target(item, env))
             while (output := (yield frame)) is not END:
                 yield Delegate(step_to(output, env[0]) if tracked else iter(access(output, env)))
@@ -122,7 +94,7 @@ class Deep:
 
     # Making values
 
-    def _product(
+    def product(
         self,
         operands: Sequence[tuple[Node, Scope]],
         target: DeepRun | None,
@@ -138,7 +110,7 @@ class Deep:
         runs = [self.plain(node, scope) for node, scope in operands]
         count = len(runs)
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             value = item[0] if tracked else item
             outputs: list[Any] = [None] * count
             frames = [Frame(runs[0](value, env))]
@@ -174,7 +146,7 @@ class Deep:
         known = self.single(node.left, scope)
         if known is not None:
 
-            def run_known(item: Any, env: Env) -> Iterator[Any]:
+            def run_known(item: Any, env: Env) -> Steps:
                 value = item[0] if tracked else item
                 frame = Frame(right(value, env))
                 while (operand := (yield frame)) is not END:
@@ -182,7 +154,7 @@ class Deep:
 
             return run_known
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             value = item[0] if tracked else item
             frame = Frame(right(value, env))
             while (operand := (yield frame)) is not END:
@@ -193,7 +165,7 @@ class Deep:
         return run
 
     def _negate(self, node: syntax.Negate, scope: Scope, tracked: bool) -> DeepRun:
-        return self._product([(node.body, scope)], None, tracked, lambda outputs, _: negative(outputs[0]))
+        return self.product([(node.body, scope)], None, tracked, lambda outputs, _: negative(outputs[0]))
 
     def _text(self, node: syntax.Text, scope: Scope, tracked: bool) -> DeepRun:
         write = self.compiler.formatter(node.format)
@@ -204,7 +176,7 @@ class Deep:
             values = outputs.copy()
             return "".join([write(values.pop()) if piece is None else piece for piece in pieces])
 
-        return self._product(operands, None, tracked, join)
+        return self.product(operands, None, tracked, join)
 
     def _object(self, node: syntax.Object, scope: Scope, tracked: bool) -> DeepRun:
         operands = [(part, scope) for entry in node.entries for part in entry]
@@ -212,14 +184,14 @@ class Deep:
         def build(outputs: list[Any], _: Any) -> dict[str, Any]:
             return {object_key(outputs[at]): outputs[at + 1] for at in range(0, len(outputs), 2)}
 
-        return self._product(operands, None, tracked, build)
+        return self.product(operands, None, tracked, build)
 
     def _array(self, node: syntax.Array, scope: Scope, tracked: bool) -> DeepRun:
         assert node.body is not None
         body = self.plain(node.body, scope)
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
-            outputs = []
+        def run(item: Any, env: Env) -> Steps:
+            outputs: list[Any] = []
             frame = Frame(body(item, env))
             while (output := (yield frame)) is not END:
                 outputs.append(output)
@@ -231,7 +203,7 @@ class Deep:
         left, right = self.plain(node.left, scope), self.plain(node.right, scope)
         stops = node.operator == "or"
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             frame = Frame(left(item, env))
             while (output := (yield frame)) is not END:
                 if (output is not None and output is not False) is stops:
@@ -261,7 +233,7 @@ class Deep:
                 return lambda item, env: following(single(item, env), env)
         source = self.compile(stage, scope, tracked)
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             frame = Frame(source(item, env))
             while (output := (yield frame)) is not END:
                 yield Delegate(following(output, env))
@@ -273,7 +245,7 @@ class Deep:
         # A branch that makes no requests of its own needs no delegation.
         simple = [tracked is False and not self.compiler.is_deep(item, scope) for item in node.items]
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             for plain, branch in zip(simple, firsts, strict=False):
                 if plain:
                     yield from branch(item, env)
@@ -285,7 +257,7 @@ class Deep:
 
     def _if(self, node: syntax.If, scope: Scope, tracked: bool) -> DeepRun:
         yes = self.compile(node.consequence, scope, tracked)
-        no: DeepRun = lambda item, env: iter((item,))  # noqa: E731
+        no: DeepRun = _itself
         if node.otherwise is not None:
             no = self.compile(node.otherwise, scope, tracked)
         test = self.single(node.condition, scope)
@@ -298,7 +270,7 @@ class Deep:
             return choose
         condition = self.plain(node.condition, scope)
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             frame = Frame(condition(item[0] if tracked else item, env))
             while (output := (yield frame)) is not END:
                 yield Delegate(no(item, env) if output is None or output is False else yes(item, env))
@@ -308,7 +280,7 @@ class Deep:
     def _alternative(self, node: syntax.Alternative, scope: Scope, tracked: bool) -> DeepRun:
         left, right = self.compile(node.left, scope, tracked), self.compile(node.right, scope, tracked)
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             found = False
             frame = Frame(left(item, env))
             while (output := (yield frame)) is not END:
@@ -325,7 +297,7 @@ class Deep:
         body = self.compile(node.body, scope, tracked)
         handler = None if node.handler is None else self.compile(node.handler, scope, tracked)
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             frame = None
             while True:
                 try:
@@ -348,7 +320,7 @@ class Deep:
     def _label(self, node: syntax.Label, scope: Scope, tracked: bool) -> DeepRun:
         body = self.compile(node.body, scope.mark(node.name), tracked)
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             label = object()
             frame = None
             while True:
@@ -369,7 +341,7 @@ class Deep:
     def _break(self, node: syntax.Break, scope: Scope, tracked: bool) -> DeepRun:
         slot = scope.labels[node.name]
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             raise Break(env[slot])
 
         return run
@@ -386,7 +358,7 @@ class Deep:
         source = self.plain(node.source, scope)
         alternatives = _alternate(binders, body)
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             frame = Frame(source(item[0] if tracked else item, env))
             while (output := (yield frame)) is not END:
                 yield Delegate(alternatives(output, item, env))
@@ -397,9 +369,9 @@ class Deep:
         binders, inner = self.compiler.direct.binders(node.patterns, scope)
         source, start = self.plain(node.source, scope), self.compile(node.start, scope, tracked)
         alternatives = _alternate(binders, self.compile(node.update, inner, tracked))
-        nothing = (None, None) if tracked else None
+        nothing: Any = (None, None) if tracked else None
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             starts = Frame(start(item, env))
             while (state := (yield starts)) is not END:
                 frame = Frame(source(item[0] if tracked else item, env))
@@ -417,14 +389,14 @@ class Deep:
         source, start = self.plain(node.source, scope), self.compile(node.start, scope, tracked)
         update = self.compile(node.update, inner, tracked)
         extract = None if node.extract is None else self.compile(node.extract, inner, tracked)
-        nothing = (None, None) if tracked else None
+        nothing: Any = (None, None) if tracked else None
 
-        def run(item: Any, env: Env) -> Iterator[Any]:
+        def run(item: Any, env: Env) -> Steps:
             starts = Frame(start(item, env))
             while (state := (yield starts)) is not END:
                 cell = [state]
 
-                def advance(state: Any, env: Env, cell: list[Any] = cell) -> Iterator[Any]:
+                def advance(state: Any, env: Env, cell: list[Any] = cell) -> Steps:
                     frame = Frame(update(state, env))
                     while (output := (yield frame)) is not END:
                         cell[0] = output
@@ -444,191 +416,23 @@ class Deep:
     def _define(self, node: syntax.Define, scope: Scope, tracked: bool) -> DeepRun:
         return self.compile(node.body, self.compiler.define(node.function, scope), tracked)
 
-    # Calls
 
-    def call(self, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
-        """The deep code of a call."""
-        target = self.compiler.resolution.targets[node]
-        if isinstance(target, ParameterInfo):
-            return self._call_parameter(node, scope.arguments[target], scope, tracked)
-        if isinstance(target, FunctionInfo):
-            return self._call_function(self.compiler.definition(target, scope), node, scope, tracked)
-        return self._call_builtin(target, node, scope, tracked)
-
-    def _call_parameter(self, node: syntax.Call, argument: Argument, scope: Scope, tracked: bool) -> DeepRun:
-        slot = argument.slot
-        if not argument.deep:
-            # A parameter of a function compiled the direct way, reached by a path expression.
-            if not argument.by_value and tracked:
-                return self.compiler.calls.tracked_parameter(slot)
-            many = self.compiler.direct.compile(node, scope).many()
-            return (
-                _made(lambda item, env: iter(many(item, env))) if tracked else lambda item, env: iter(many(item, env))
-            )
-
-        def run(item: Any, env: Env) -> Any:
-            closure, outer = env[slot]
-            return Jump(closure.cell(tracked), item, outer)
-
-        return run
-
-    def _call_function(self, definition: Definition, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
-        cell = self.body(definition, tracked)
-        size = definition.scope.size
-        parameters = definition.info.function.parameters
-        if not parameters:
-            return lambda item, env: Jump(cell, item, env[:size])
-        closures = [
-            None if parameter.by_value else Closure(self, argument, scope)
-            for parameter, argument in zip(parameters, node.arguments, strict=True)
-        ]
-        values = [place for place, parameter in enumerate(parameters) if parameter.by_value]
-        if not values:
-
-            def jump(item: Any, env: Env) -> Jump:
-                env[0].left -= 2
-                return Jump(cell, item, (*env[:size], *[(closure, env) for closure in closures]))
-
-            return jump
-        operands = [node.arguments[place] for place in values]
-        singles = [self.single(operand, scope) for operand in operands]
-
-        def enter(item: Any, env: Env, outputs: Sequence[Any]) -> Jump:
-            env[0].left -= 2
-            slots: list[Any] = [(closure, env) for closure in closures]
-            for place, output in zip(values, outputs, strict=True):
-                slots[place] = output
-            return Jump(cell, item, (*env[:size], *slots))
-
-        if all(single is not None for single in singles):
-            known = [single for single in singles if single is not None]
-
-            def run_single(item: Any, env: Env) -> Jump:
-                value = item[0] if tracked else item
-                return enter(item, env, [single(value, env) for single in known])
-
-            return run_single
-        combinations = self._product(
-            [(operand, scope) for operand in operands], None, False, lambda outputs, _: (*outputs,)
-        )
-
-        def run(item: Any, env: Env) -> Iterator[Any]:
-            frame = Frame(combinations(item[0] if tracked else item, env))
-            while (outputs := (yield frame)) is not END:
-                yield Delegate(enter(item, env, outputs))
-
-        return run
-
-    def body(self, definition: Definition, tracked: bool) -> Cell:
-        """The cell with the deep code of a function's body."""
-        cell = definition.cells.get(tracked)
-        if cell is None:
-            cell = definition.cells[tracked] = Cell()
-            scope = definition.scope
-            arguments: dict[ParameterInfo, Argument] = {}
-            variables: dict[str, int] = {}
-            for place, info in enumerate(definition.info.parameters):
-                by_value = definition.info.function.parameters[place].by_value
-                arguments[info] = Argument(scope.size + place, MANY, by_value, deep=not by_value)
-                if by_value:
-                    variables[info.name] = scope.size + place
-            inner = scope.define(definition).accept(arguments, variables)
-            cell.run = self.compile(definition.info.function.body, inner, tracked)
-        return cell
-
-    def _call_builtin(self, target: BuiltinInfo, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
-        definition = self.compiler.prelude(target.name, target.arity)
-        if definition is not None:
-            return self._call_function(definition, node, scope, tracked)
-        if (target.name, target.arity) == ("path", 1):
-            found = self.compile(node.arguments[0], scope, True)
-            return _made(_finish_paths(found)) if tracked else _finish_paths(found)
-        if target.name in {"limit", "skip"}:
-            return self._counted(target.name, node, scope, tracked)
-        function = self.compiler.calls.function(target)
-        if not node.arguments:
-            many = self.compiler.direct.compile(node, scope).many()
-            return _made(lambda item, env: iter(many(item, env)))
-        operands = [(argument, scope) for argument in reversed(node.arguments)]
-        combinations = self._product(operands, None, False, lambda outputs, _: (*reversed(outputs),))
-
-        def run(item: Any, env: Env) -> Iterator[Any]:
-            frame = Frame(combinations(item, env))
-            while (outputs := (yield frame)) is not END:
-                yield Delegate(iter(function(item, env, outputs)))
-
-        if tracked and target.name == "getpath":
-            return self._getpath(node, scope)
-        return _made(run) if tracked else run
-
-    def _counted(self, name: str, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
-        """``limit`` and ``skip``: the items pass through, so that they keep their paths."""
-        counts, outputs = self.plain(node.arguments[0], scope), self.compile(node.arguments[1], scope, tracked)
-        skips = name == "skip"
-
-        def run(item: Any, env: Env) -> Iterator[Any]:
-            frame = Frame(counts(item[0] if tracked else item, env))
-            while (count := (yield frame)) is not END:
-                left = count_of(count, name)
-                if not skips and compare(left, 0) == 0:
-                    continue
-                inner = Frame(outputs(item, env))
-                while (output := (yield inner)) is not END:
-                    left = subtract(left, 1)
-                    if not skips or left < 0:
-                        yield output
-                    if not skips and left <= 0:
-                        break
-
-        return run
-
-    def _getpath(self, node: syntax.Call, scope: Scope) -> DeepRun:
-        from evenweave.jq.tracked import step_path  # noqa: PLC0415 - only here
-
-        keys = self.plain(node.arguments[0], scope)
-
-        def run(item: Any, env: Env) -> Iterator[Any]:
-            frame = Frame(keys(item[0], env))
-            while (output := (yield frame)) is not END:
-                yield step_path(item, output)
-
-        return run
-
-
-def _finish_paths(found: DeepRun) -> DeepRun:
-    from evenweave.jq.tracked import finish  # noqa: PLC0415
-
-    def run(value: Any, env: Env) -> Iterator[Any]:
-        frame = Frame(found((value, ()), env))
-        while (output := (yield frame)) is not END:
-            yield finish(output, env[0])
-
-    return run
-
-
-def _made(plain: DeepRun) -> DeepRun:
-    """Over items, what over values makes values."""
-
-    def run(item: Any, env: Env) -> Iterator[Any]:
-        frame = Frame(plain(item[0], env))
-        while (output := (yield frame)) is not END:
-            yield keep(item, output)
-
-    return run
+def _itself(item: Any, env: Env) -> Any:
+    return iter((item,))
 
 
 def _alternate(binders: Sequence[Any], body: DeepRun) -> Callable[[Any, Any, Env], Any]:
-    """``output as pattern ?// pattern | body``"""
+    """``output as pattern ?// pattern | body``."""
     *firsts, last = binders
 
-    def run_last(output: Any, item: Any, env: Env) -> Iterator[Any]:
+    def run_last(output: Any, item: Any, env: Env) -> Steps:
         for inner in last(output, env):
             yield Delegate(body(item, inner))
 
     if not firsts:
         return run_last
 
-    def run(output: Any, item: Any, env: Env) -> Iterator[Any]:
+    def run(output: Any, item: Any, env: Env) -> Steps:
         for bind in firsts:
             try:
                 for inner in bind(output, env):
@@ -643,6 +447,3 @@ def _alternate(binders: Sequence[Any], body: DeepRun) -> Callable[[Any, Any, Env
         yield Tail(run_last(output, item, env))
 
     return run
-
-
-__all__ = ["ABSENT", "Closure", "Deep", "drive"]

@@ -1,12 +1,11 @@
 """Compiles nodes to direct Python closures: the fast way, for everything that is not recursive.
 
-A recursive function called from here runs on the machine of :mod:`evenweave.jq.machine`, under a generator that looks like
-any other code of shape ``MANY``.
+A recursive function called from here runs on the machine of :mod:`evenweave.jq.machine`, under a generator that looks
+like any other code of shape ``MANY``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from evenweave.jq import syntax
@@ -18,23 +17,32 @@ from evenweave.jq.codes import (
     OPTIONAL,
     Break,
     Code,
-    Definition,
     Env,
-    Run,
     Scope,
     combine,
     combine_optional,
     product,
 )
 from evenweave.jq.errors import JqError, JqLimitError
+from evenweave.jq.flow import (
+    alternate,
+    constant,
+    constant_identity,
+    descend,
+    elements,
+    elements_if_any,
+    object_key,
+    pipe,
+    plain_object,
+    truth,
+)
 from evenweave.jq.limits import out_of_fuel
-from evenweave.jq.operators import compile_binary, compile_field, metered_negative
+from evenweave.jq.operators import compile_binary, compile_field, field_chain
 from evenweave.jq.paths import get, get_slice
-from evenweave.jq.text import describe, kind_of
-from evenweave.jq.values import SAFE, double
+from evenweave.jq.values import negative
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator
 
     from evenweave.jq.compiler import Compiler
     from evenweave.jq.syntax import Node
@@ -119,7 +127,7 @@ class Direct:
         if all(key.shape is ONE and value.shape is ONE for key, value in entries):
             if all(isinstance(key, syntax.Literal) for key, _ in node.entries):
                 names = [str(key.value) for key, _ in node.entries if isinstance(key, syntax.Literal)]
-                return _plain_object([(name, value.run) for name, (_, value) in zip(names, entries, strict=True)])
+                return plain_object([(name, value.run) for name, (_, value) in zip(names, entries, strict=True)])
             runs = [(key.run, value.run) for key, value in entries]
 
             def run(value: Any, env: Env) -> dict[str, Any]:
@@ -138,7 +146,7 @@ class Direct:
         return Code(MANY, run_many)
 
     def _negate(self, node: syntax.Negate, scope: Scope) -> Code:
-        return combine([self.compile(node.body, scope)], metered_negative)
+        return combine([self.compile(node.body, scope)], negative)
 
     def _binary(self, node: syntax.Binary, scope: Scope) -> Code:
         return compile_binary(node, self.compile(node.left, scope), self.compile(node.right, scope), self.metered)
@@ -196,7 +204,7 @@ class Direct:
             key = self.compile(node.key, scope)
             return combine_optional([key, target], lambda key, value: get(value, key))
         if isinstance(node.key, syntax.Literal) and isinstance(node.key.value, str):
-            fields = _field_chain(node)
+            fields = field_chain(node)
             if fields is not None:
                 return compile_field(constant_identity(), fields)
             if target.shape is ONE:
@@ -228,7 +236,7 @@ class Direct:
         return Code(MANY, run_many)
 
     def _recurseall(self, node: syntax.RecurseAll, scope: Scope) -> Code:
-        return Code(MANY, lambda value, env: descend(value, env))
+        return Code(MANY, descend)
 
     def _assign(self, node: syntax.Assign, scope: Scope) -> Code:
         return self.compiler.assignments.compile(node, scope)
@@ -413,8 +421,8 @@ class Direct:
 
         def step(output: Any, state: Any, env: Env) -> Any:
             last = None
-            for last in alternatives(output, state, env):  # noqa: B007 - the last one counts
-                pass
+            for each in alternatives(output, state, env):
+                last = each
             return last
 
         return step
@@ -454,190 +462,3 @@ class Direct:
 
     def _call(self, node: syntax.Call, scope: Scope) -> Code:
         return self.compiler.calls.compile(node, scope)
-
-
-# Parts
-
-
-def constant(value: Any) -> Code:
-    """The code that always gives one value."""
-    return Code(ONE, lambda _value, _env: value)
-
-
-def constant_identity() -> Code:
-    """The code of ``.``"""
-    return Code(ONE, lambda value, env: value)
-
-
-def truth(value: Any) -> bool:
-    """Whether a value counts as true: all but ``null`` and ``false``."""
-    return value is not None and value is not False
-
-
-def object_key(key: Any) -> str:
-    """The key, if it is one.
-
-    Raises:
-        JqError: it is no string.
-    """
-    if type(key) is not str:
-        raise JqError(f"Cannot use {describe(key)} as object key")
-    return key
-
-
-def elements(value: Any, env: Env) -> Iterable[Any]:
-    """``value[]``
-
-    Raises:
-        JqError: the value has no elements.
-        JqLimitError: it has more than there is fuel for.
-    """
-    if type(value) is list:
-        result: Iterable[Any] = value
-    elif type(value) is dict:
-        result = value.values()
-    else:
-        raise JqError(f"Cannot iterate over {describe(value)}")
-    budget = env[0]
-    budget.left -= len(value)
-    if budget.left < 0:
-        raise out_of_fuel()
-    return result
-
-
-def elements_if_any(value: Any, env: Env) -> Iterable[Any]:
-    """``value[]?``"""
-    return elements(value, env) if type(value) is list or type(value) is dict else ()
-
-
-def descend(value: Any, env: Env) -> Iterator[Any]:
-    """``..``: the value and all below it, parents first."""
-    budget = env[0]
-    stack: list[Iterator[Any]] = [iter((value,))]
-    while stack:
-        for output in stack[-1]:
-            budget.left -= 1
-            if budget.left < 0:
-                raise out_of_fuel()
-            yield output
-            if type(output) is list:
-                stack.append(iter(output))
-                break
-            if type(output) is dict:
-                stack.append(iter(output.values()))
-                break
-        else:
-            stack.pop()
-
-
-def pipe(left: Code, right: Code) -> Code:
-    """``left | right``"""
-    first, second = left.run, right.run
-    if left.shape is ONE:
-        return Code(right.shape, lambda value, env: second(first(value, env), env))
-    if left.shape is OPTIONAL and right.shape is not MANY:
-
-        def run(value: Any, env: Env) -> Any:
-            output = first(value, env)
-            return output if output is ABSENT else second(output, env)
-
-        return Code(OPTIONAL, run)
-    if left.shape is OPTIONAL:
-
-        def run_optional(value: Any, env: Env) -> Any:
-            output = first(value, env)
-            return () if output is ABSENT else second(output, env)
-
-        return Code(MANY, run_optional)
-    if right.shape is ONE:
-
-        def run_one(value: Any, env: Env) -> Iterator[Any]:
-            budget = env[0]
-            for output in first(value, env):
-                budget.left -= 1
-                if budget.left < 0:
-                    raise out_of_fuel()
-                yield second(output, env)
-
-        return Code(MANY, run_one)
-    if right.shape is OPTIONAL:
-
-        def run_some(value: Any, env: Env) -> Iterator[Any]:
-            budget = env[0]
-            for output in first(value, env):
-                budget.left -= 1
-                if budget.left < 0:
-                    raise out_of_fuel()
-                result = second(output, env)
-                if result is not ABSENT:
-                    yield result
-
-        return Code(MANY, run_some)
-
-    def run_many(value: Any, env: Env) -> Iterator[Any]:
-        budget = env[0]
-        for output in first(value, env):
-            budget.left -= 1
-            if budget.left < 0:
-                raise out_of_fuel()
-            yield from second(output, env)
-
-    return Code(MANY, run_many)
-
-
-def alternate(binders: Sequence[Binder], body: Run) -> Callable[[Any, Any, Env], Iterator[Any]]:
-    """``output as pattern ?// pattern | body``: an error before the last pattern moves on to the next."""
-    *firsts, last = binders
-    if not firsts:
-
-        def run_single(output: Any, value: Any, env: Env) -> Iterator[Any]:
-            for inner in last(output, env):
-                yield from body(value, inner)
-
-        return run_single
-
-    def run(output: Any, value: Any, env: Env) -> Iterator[Any]:
-        for bind in firsts:
-            try:
-                for inner in bind(output, env):
-                    yield from body(value, inner)
-            except JqLimitError:
-                raise
-            except JqError:
-                continue
-            return
-        for inner in last(output, env):
-            yield from body(value, inner)
-
-    return run
-
-
-def _field_chain(node: syntax.Index) -> tuple[str, ...] | None:
-    """The names of ``.a.b.c``, if the node is just that."""
-    names: list[str] = []
-    current: Node = node
-    while isinstance(current, syntax.Index):
-        if current.optional or not isinstance(current.key, syntax.Literal) or not isinstance(current.key.value, str):
-            return None
-        names.append(current.key.value)
-        current = current.target
-    return tuple(reversed(names)) if isinstance(current, syntax.Identity) else None
-
-
-def _plain_object(entries: list[tuple[str, Run]]) -> Code:
-    if len(entries) == 1:
-        ((name, only),) = entries
-        return Code(ONE, lambda value, env: {name: only(value, env)})
-    if len(entries) == 2:
-        (name, first), (other, second) = entries
-        return Code(ONE, lambda value, env: {name: first(value, env), other: second(value, env)})
-    if len(entries) == 3:
-        (one, first), (two, second), (three, third) = entries
-        return Code(
-            ONE,
-            lambda value, env: {one: first(value, env), two: second(value, env), three: third(value, env)},
-        )
-    return Code(ONE, lambda value, env: {name: run(value, env) for name, run in entries})
-
-
-__all__ = ["SAFE", "Definition", "Direct", "double", "kind_of"]

@@ -2,7 +2,7 @@
 
 Their tree::
 
-    Error
+    jq.Error
     ├── JqSyntaxError      the expression does not compile
     └── JqError            an evaluation ended in an error
         └── JqLimitError   an evaluation used up its fuel or passed a cap; ``try`` does not catch it
@@ -52,7 +52,7 @@ class JqError(Error):
         """The message as jq prints it: a string as it stands, another value as JSON."""
         if isinstance(self.value, str):
             return self.value
-        from evenweave.jq.text import describe  # noqa: PLC0415 - errors are below text
+        from evenweave.jq.text import describe  # noqa: PLC0415 - the errors are below everything else
 
         return f"{describe(self.value)} (not a string)"
 

@@ -13,8 +13,9 @@ from typing import Final
 from evenweave.jq.errors import JqSyntaxError
 
 KEYWORDS: Final = frozenset(
-    ("and as break catch def elif else end foreach if import include label module or reduce then try __loc__").split()
-)
+    ("and", "as", "break", "catch", "def", "elif", "else", "end", "foreach", "if", "import", "include", "label",
+     "module", "or", "reduce", "then", "try", "__loc__")
+)  # fmt: skip
 
 _NAME = r"[A-Za-z_][A-Za-z_0-9]*"
 _TOKEN: Final = re.compile(
@@ -39,8 +40,8 @@ class Token:
     """One token.
 
     Attributes:
-        kind: ``field``, ``number``, ``name``, ``keyword``, ``binding``, ``format``, ``quote`` (the start of a string), ``end``,
-            or for an operator its own text.
+        kind: ``field``, ``number``, ``name``, ``keyword``, ``binding``, ``format``, ``quote`` (the start of a string),
+            ``end``, or for an operator its own text.
         text: The text, without the leading ``.``, ``$`` or ``@`` of a field, binding or format.
         at: Where it starts in the source.
         stop: Where it ends in the source.
@@ -86,10 +87,10 @@ class Lexer:
         return Token(kind, text, position, stop)
 
     def read_text(self, position: int) -> tuple[str, int, bool]:
-        """A run of string text from ``position`` (inside the quotes) to its end or to an interpolation.
+        r"""A run of string text from ``position`` (inside the quotes) to its end or to an interpolation.
 
         Returns:
-            The text, the position after the closing quote or after ``\\(``, and whether an interpolation starts there.
+            The text, the position after the closing quote or after ``\(``, and whether an interpolation starts there.
 
         Raises:
             JqSyntaxError: an escape is wrong, or the string does not end.

@@ -93,5 +93,5 @@ def out_of_fuel() -> JqLimitError:
 
 
 def too_deep(what: str) -> JqError:
-    """jq's own error for values nested more than 10,000 levels deep, such as ``Equality check too deep``."""
+    """The error of jq itself for values nested more than 10,000 levels deep, such as ``Equality check too deep``."""
     return JqError(f"{what} too deep")

@@ -1,7 +1,7 @@
 """The explicit stack on which recursive functions run, so that recursion costs memory instead of Python frames.
 
-A *deep* code, called as ``run(item, env)``, returns an iterator of its outputs, or a :class:`Jump` to another deep code that
-does the same (which makes tail calls free). If the iterator is a generator, it may also yield requests:
+A *deep* code, called as ``run(item, env)``, returns an iterator of its outputs, or a :class:`Jump` to another deep code
+that does the same (which makes tail calls free). If the iterator is a generator, it may also yield requests:
 
 - a :class:`Frame`: run it to its next output and send me that, or ``END`` after the last;
 - a :class:`Delegate`: pass all its outputs on as mine, then resume me;
@@ -12,8 +12,8 @@ An error is thrown into the generator that waits for the frame in which it happe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from evenweave.jq.codes import Break
 from evenweave.jq.errors import JqError, JqLimitError
@@ -30,6 +30,10 @@ FRAME_FUEL: Final = 8
 
 DELEGATE_FUEL: Final = 6
 """What a delegation takes besides."""
+
+
+Steps: TypeAlias = Generator[Any, Any, None]
+"""What a deep code that makes requests returns."""
 
 
 class End:

@@ -6,16 +6,14 @@ import operator
 from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq import syntax
-from evenweave.jq.codes import ONE, Code, Env, MANY, combine, product
+from evenweave.jq.codes import MANY, ONE, Code, Env, combine, product
 from evenweave.jq.paths import index_error
-from evenweave.jq.values import ARITHMETIC, NUMBERS, SAFE, compare, equal, negative
+from evenweave.jq.values import ARITHMETIC, SAFE, compare, equal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from evenweave.jq.limits import Budget
-
-metered_negative: Final = negative
 
 COMPARISONS: Final[dict[str, Callable[..., bool]]] = {
     "==": equal,
@@ -142,7 +140,7 @@ def _with_literal(symbol: str, left: Code, literal: Any) -> Code | None:
 
 
 def compile_field(target: Code, names: tuple[str, ...]) -> Code:
-    """``target.a.b.c``"""
+    """``target.a.b.c``."""
     if len(names) == 1:
         return _one_field(target, names[0])
     if len(names) == 2:
@@ -189,4 +187,13 @@ def _two_fields(first: str, second: str) -> Code:
     return Code(ONE, run)
 
 
-__all__ = ["COMPARISONS", "NUMBERS", "compile_binary", "compile_field", "metered_negative"]
+def field_chain(node: syntax.Index) -> tuple[str, ...] | None:
+    """The names of ``.a.b.c``, if the node is just that."""
+    names: list[str] = []
+    current: syntax.Node = node
+    while isinstance(current, syntax.Index):
+        if current.optional or not isinstance(current.key, syntax.Literal) or not isinstance(current.key.value, str):
+            return None
+        names.append(current.key.value)
+        current = current.target
+    return tuple(reversed(names)) if isinstance(current, syntax.Identity) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq import syntax
@@ -12,13 +11,16 @@ from evenweave.jq.text import Exact
 from evenweave.jq.values import tidy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from evenweave.jq.limits import Budget
     from evenweave.jq.scopes import Resolution
     from evenweave.jq.syntax import Node
 
 _NESTING_CALLS: Final = frozenset(
-    "until while repeat recurse walk fromjson setpath fromstream limit last add tonumber reduce pick".split()
+    ("until", "while", "repeat", "recurse", "walk", "fromjson", "setpath", "last", "add", "tonumber", "pick")
 )
+"""The builtins through which a value may come to nest deeper than its input, or to hold an exact number."""
 
 
 def make_finisher(tree: Node, resolution: Resolution) -> Callable[[Any, Budget], Any] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from evenweave.jq import syntax
 from evenweave.jq.errors import JqSyntaxError
-from evenweave.jq.lexer import KEYWORDS, Lexer, Token
+from evenweave.jq.lexer import Lexer, Token
 from evenweave.jq.text import describe, read_number
 from evenweave.jq.values import negate
 
@@ -218,8 +218,8 @@ class _Parser:
         closed = self.token.kind not in {"field", "."}
         term = self.parse_term()
         while True:
-            at = self.token.at
-            match self.token.kind:
+            at, kind = self.token.at, self.token.kind
+            match kind:
                 case "field":
                     term = syntax.Index(at, term, syntax.Literal(at, self.advance().text))
                 case ".":
@@ -471,7 +471,8 @@ class _Parser:
         if self.nesting > MAX_NESTING:
             raise self.error("The pattern is nested too deeply", self.token.at)
         pattern: Pattern
-        match self.token.kind:
+        kind = self.token.kind
+        match kind:
             case "binding":
                 pattern = syntax.PatternVariable(self.advance().text)
             case "[":
@@ -541,6 +542,3 @@ def _check_height(tree: Node, source: str) -> None:
         if not level:
             return
     raise JqSyntaxError("The expression is nested too deeply", source, level[0].at)
-
-
-__all__ = ["KEYWORDS", "MAX_HEIGHT", "MAX_NESTING", "parse", "parse_definitions"]

@@ -18,7 +18,7 @@ MAX_INDEX: Final = 536_870_911
 
 
 def index_error(value: Any, key: Any) -> JqError:
-    """jq's error for a value that has no such kind of key."""
+    """The error of jq for a value that has no such kind of key."""
     return JqError(f"Cannot index {kind_of(value)} with {describe(key)}")
 
 
@@ -80,7 +80,7 @@ def slice_bounds(key: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def slice_error() -> JqError:
-    """jq's error for a slice whose bounds are no numbers."""
+    """The error of jq for a slice whose bounds are no numbers."""
     return JqError("Array/string slice indices must be integers")
 
 
@@ -94,9 +94,9 @@ def resolve_bounds(length: int, start: Any, stop: Any) -> tuple[int, int]:
         raise slice_error()
     low = 0.0 if start is None else double(start)
     high = float(length) if stop is None else double(stop)
-    if low != low:  # noqa: PLR0124 - NaN
+    if math.isnan(low):
         low = 0.0
-    if high != high:  # noqa: PLR0124 - NaN
+    if math.isnan(high):
         high = float(length)
     if low < 0:
         low += length
@@ -189,7 +189,7 @@ def put(value: Any, key: Any, new: Any) -> Any:
 
 def _put_element(value: list[Any], key: float, new: Any) -> list[Any]:
     number = double(key)
-    if number != number:  # noqa: PLR0124 - NaN
+    if math.isnan(number):
         raise JqError("Cannot set array element at NaN index")
     if number > MAX_INDEX:
         raise JqError("Array index too large")

@@ -34,19 +34,9 @@ class Program:
     """
 
     __slots__ = (
-        "_compiler",
-        "_env",
-        "_finish",
-        "_many",
-        "_one",
-        "_paths",
-        "_quick",
-        "_run",
-        "is_path",
-        "reads",
-        "source",
-        "variables",
-    )
+        "_compiler", "_env", "_finish", "_many", "_one", "_paths", "_quick", "_run",
+        "is_path", "reads", "source", "variables",
+    )  # fmt: skip
 
     def __init__(self, source: str, variables: Sequence[str] = ()) -> None:
         tree = parse(source)
@@ -161,6 +151,3 @@ class Program:
 
 def _too_nested() -> JqLimitError:
     return JqLimitError("The expression or a value is nested too deeply")
-
-
-__all__ = ["ABSENT", "Program"]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evenweave.jq.errors import JqSyntaxError
+from evenweave.jq.program import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def read_quotes(source: str, *, variables: tuple[str, ...] | list[str] = ()) -> str | None:
+def read_quotes(source: str, *, variables: Sequence[str] = ()) -> str | None:
     """The expression with its ``'...'`` read as ``"..."``, where that makes a faulty expression a good one.
 
     Many definitions in the wild write ``.a == 'x'``, which is no jq. A caller that accepts it should warn.
@@ -17,8 +23,6 @@ def read_quotes(source: str, *, variables: tuple[str, ...] | list[str] = ()) -> 
     Returns:
         The expression rewritten, or ``None`` if it compiles as it stands, has no single quotes, or is wrong either way.
     """
-    from evenweave.jq.program import Program  # noqa: PLC0415 - the program imports much
-
     if "'" not in source:
         return None
     try:

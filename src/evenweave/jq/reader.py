@@ -23,7 +23,7 @@ _MISPLACED: Final = {
 }
 
 
-class _Wrong(Exception):  # noqa: N818 - becomes a JqError
+class _Wrong(Exception):
     """What is wrong at the position of the reader; ``end`` if the text ended too early."""
 
     def __init__(self, message: str, *, end: bool = False) -> None:
@@ -219,3 +219,12 @@ def _unescape(found: re.Match[str]) -> str:
 
 def _scalar(code: int) -> str:
     return "\ufffd" if 0xD800 <= code < 0xE000 else chr(code)
+
+
+def read_json(text: str) -> Any:
+    """The value of a JSON text, as jq's ``fromjson`` reads it (``nan`` and single values of any type included).
+
+    Raises:
+        JqError: the text is no JSON, or nests deeper than 10,000 levels; with jq's message.
+    """
+    return Reader(text).read()

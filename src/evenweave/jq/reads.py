@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _INPUT_FREE = frozenset(("empty", "now", "range", "infinite", "nan"))
 
 
-class _Everything(Exception):  # noqa: N818 - ends the search
+class _Everything(Exception):
     pass
 
 
@@ -88,9 +88,9 @@ def _field_path(node: syntax.Index) -> tuple[str, ...] | None:
 
 
 _PATH_CALLS = frozenset(
-    "empty error select recurse first last limit skip nth until while repeat getpath paths values nulls booleans numbers"
-    " strings arrays objects iterables scalars".split()
-)
+    ("empty", "error", "select", "recurse", "first", "last", "limit", "skip", "nth", "until", "while", "repeat",
+     "getpath", "values", "nulls", "booleans", "numbers", "strings", "arrays", "objects", "iterables", "scalars")
+)  # fmt: skip
 
 
 def is_path_expression(tree: Node, resolution: Resolution) -> bool:

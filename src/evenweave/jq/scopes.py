@@ -1,8 +1,8 @@
 """What the names of an expression mean, found before anything is compiled.
 
-The pass finds unknown names, tells which functions can reach themselves, and bounds how many Python frames an evaluation
-by direct calls would need. What is recursive, or would need too many frames, is later compiled for the explicit stack of
-:mod:`evenweave.jq.machine` instead of direct calls.
+The pass finds unknown names, tells which functions can reach themselves, and bounds how many Python frames an
+evaluation by direct calls would need. What is recursive, or would need too many frames, is later compiled for the
+explicit stack of :mod:`evenweave.jq.machine` instead of direct calls.
 """
 
 from __future__ import annotations
@@ -150,7 +150,6 @@ class Resolver:
         result = self.result
         if isinstance(node, _LOOPS):
             result.loops = True
-        height: Height
         match node:
             case syntax.Variable():
                 if node.name not in names.variables:

@@ -15,12 +15,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identity(Node):
-    """``.``"""
+    """``.``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecurseAll(Node):
-    """``..``"""
+    """``..``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,14 +47,14 @@ class Format(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Variable(Node):
-    """``$name``"""
+    """``$name``."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Location(Node):
-    """``$__loc__``"""
+    """``$__loc__``."""
 
     line: int
 
@@ -70,7 +70,7 @@ class Index(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice(Node):
-    """``target[start:stop]``"""
+    """``target[start:stop]``."""
 
     target: Node
     start: Node | None
@@ -80,7 +80,7 @@ class Slice(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Iterate(Node):
-    """``target[]``"""
+    """``target[]``."""
 
     target: Node
     optional: bool = False
@@ -88,21 +88,21 @@ class Iterate(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Array(Node):
-    """``[body]``"""
+    """``[body]``."""
 
     body: Node | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Object(Node):
-    """``{key: value, ...}``"""
+    """``{key: value, ...}``."""
 
     entries: tuple[tuple[Node, Node], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Negate(Node):
-    """``-body``"""
+    """``-body``."""
 
     body: Node
 
@@ -118,7 +118,7 @@ class Binary(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Logic(Node):
-    """``left and right``, ``left or right``"""
+    """``left and right``, ``left or right``."""
 
     operator: str
     left: Node
@@ -127,7 +127,7 @@ class Logic(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alternative(Node):
-    """``left // right``"""
+    """``left // right``."""
 
     left: Node
     right: Node
@@ -144,21 +144,21 @@ class Assign(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pipe(Node):
-    """``a | b | c``"""
+    """``a | b | c``."""
 
     stages: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comma(Node):
-    """``a, b, c``"""
+    """``a, b, c``."""
 
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class If(Node):
-    """``if condition then consequence else otherwise end``; no ``otherwise`` stands for ``.``"""
+    """``if condition then consequence else otherwise end``; no ``otherwise`` stands for ``.``."""
 
     condition: Node
     consequence: Node
@@ -167,7 +167,7 @@ class If(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Try(Node):
-    """``try body catch handler`` and ``body?``"""
+    """``try body catch handler`` and ``body?``."""
 
     body: Node
     handler: Node | None
@@ -175,7 +175,7 @@ class Try(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reduce(Node):
-    """``reduce source as pattern (start; update)``"""
+    """``reduce source as pattern (start; update)``."""
 
     source: Node
     patterns: tuple[Pattern, ...]
@@ -185,7 +185,7 @@ class Reduce(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Foreach(Node):
-    """``foreach source as pattern (start; update; extract)``"""
+    """``foreach source as pattern (start; update; extract)``."""
 
     source: Node
     patterns: tuple[Pattern, ...]
@@ -196,7 +196,7 @@ class Foreach(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bind(Node):
-    """``source as pattern ?// pattern | body``"""
+    """``source as pattern ?// pattern | body``."""
 
     source: Node
     patterns: tuple[Pattern, ...]
@@ -205,7 +205,7 @@ class Bind(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Label(Node):
-    """``label $name | body``"""
+    """``label $name | body``."""
 
     name: str
     body: Node
@@ -213,7 +213,7 @@ class Label(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Break(Node):
-    """``break $name``"""
+    """``break $name``."""
 
     name: str
 
@@ -228,7 +228,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Function(Node):
-    """``def name(parameters): body;``"""
+    """``def name(parameters): body;``."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -245,7 +245,7 @@ class Define(Node):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call(Node):
-    """``name(arguments)``"""
+    """``name(arguments)``."""
 
     name: str
     arguments: tuple[Node, ...]
@@ -260,7 +260,7 @@ class PatternVariable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatternArray:
-    """``[pattern, ...]``"""
+    """``[pattern, ...]``."""
 
     items: tuple[Pattern, ...]
 
@@ -276,7 +276,7 @@ class PatternEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatternObject:
-    """``{entry, ...}``"""
+    """``{entry, ...}``."""
 
     entries: tuple[PatternEntry, ...]
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
-
-from evenweave.jq.errors import JqError
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from evenweave.jq.limits import Budget
@@ -37,7 +35,8 @@ class Exact(float):
 
     decimal: Decimal
 
-    def __new__(cls, decimal: Decimal) -> Exact:
+    def __new__(cls, decimal: Decimal) -> Self:
+        """The number that a decimal stands for."""
         number = super().__new__(cls, decimal)
         number.decimal = decimal
         return number
@@ -57,13 +56,9 @@ def read_number(text: str) -> int | float:
         double = float(decimal)
     except (InvalidOperation, OverflowError, ValueError):
         return float(text)
-    if decimal.is_finite() and (math.isinf(double) or _decimal_text(decimal) != write_float(double, literal=True)):
+    if decimal.is_finite() and (math.isinf(double) or str(decimal) != write_float(double, literal=True)):
         return Exact(decimal)
     return double
-
-
-def _decimal_text(decimal: Decimal) -> str:
-    return str(decimal)
 
 
 def write_float(number: float, *, literal: bool = False) -> str:
@@ -73,7 +68,7 @@ def write_float(number: float, *, literal: bool = False) -> str:
         number: The double. NaN is written ``null`` and an infinity as the largest double.
         literal: Keep the ``.0`` of an integral value, which jq keeps for a number that came from a text.
     """
-    if number != number:  # noqa: PLR0124 - NaN is the one value that differs from itself
+    if math.isnan(number):
         return "null"
     if math.isinf(number):
         return "1.7976931348623157e+308" if number > 0 else "-1.7976931348623157e+308"
@@ -93,11 +88,10 @@ def write_float(number: float, *, literal: bool = False) -> str:
 
 def write_number(number: float) -> str:
     """A number as jq writes it."""
-    kind = type(number)
-    if kind is int:
+    if isinstance(number, Exact):
+        return str(number.decimal)
+    if isinstance(number, int):
         return str(number) if -_BIG < number < _BIG else write_float(_double(number))
-    if kind is Exact:
-        return str(number.decimal)  # type: ignore[attr-defined]
     return write_float(number, literal=True)
 
 
@@ -150,15 +144,12 @@ def write_json(value: Any, limit: int | None = None, budget: Budget | None = Non
             if kind is not list and kind is not dict:
                 text = _write_scalar(value)
             elif depth > MAX_DEPTH:
-                text = '"<skipped: too deep>"' if False else "<skipped: too deep>"
+                text = "<skipped: too deep>"
             elif not value:
                 text = "[]" if kind is list else "{}"
             elif kind is list:
                 text = "["
-                if limit is None:
-                    parts = value
-                else:
-                    parts = value[:limit]
+                parts = value if limit is None else value[:limit]
                 tail: list[Any] = []
                 for element in parts:
                     tail.append((element, depth + 1))
@@ -237,17 +228,6 @@ def describe(value: Any) -> str:
     return f"{kind_of(value)} ({shorten(value)})"
 
 
-def read_json(text: str) -> Any:
-    """The value of a JSON text, as jq's ``fromjson`` reads it (``nan`` and single values of any type included).
-
-    Raises:
-        JqError: the text is no JSON, or nests deeper than 10,000 levels; with jq's message.
-    """
-    from evenweave.jq.reader import Reader  # noqa: PLC0415 - only programs with fromjson need it
-
-    return Reader(text).read()
-
-
 def special_number(text: str) -> float | None:
     """The number that a text such as ``nan`` or ``-Infinity`` stands for, ``None`` if it is no such text."""
     if _SPECIAL.match(text) is None:
@@ -258,20 +238,3 @@ def special_number(text: str) -> float | None:
 def is_number_text(text: str) -> bool:
     """Whether ``tonumber`` takes the string."""
     return _NUMBER.match(text) is not None
-
-
-__all__ = [
-    "MAX_DEPTH",
-    "Exact",
-    "JqError",
-    "describe",
-    "is_number_text",
-    "kind_of",
-    "read_json",
-    "read_number",
-    "shorten",
-    "write_float",
-    "write_json",
-    "write_number",
-    "write_string",
-]

@@ -1,7 +1,7 @@
 """Compiles path expressions: what flows is the item ``(value, path)``.
 
-A path is a linked list ``(parent, key)`` with ``()`` for the root, so that items share their beginnings. It is ``None`` for a
-value that was made instead of selected. Such a value may flow on, but to select from it is an error.
+A path is a linked list ``(parent, key)`` with ``()`` for the root, so that items share their beginnings. It is ``None``
+for a value that was made instead of selected. Such a value may flow on, but to select from it is an error.
 
 This is the direct way, for what needs no explicit stack; the rest is compiled by :mod:`evenweave.jq.deep`.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from evenweave.jq import syntax
-from evenweave.jq.codes import ABSENT, MANY, ONE, Break, Code, Env, Scope
+from evenweave.jq.codes import MANY, ONE, Break, Code, Env, Scope
 from evenweave.jq.errors import JqError, JqLimitError
 from evenweave.jq.limits import Budget, out_of_fuel, too_deep
 from evenweave.jq.paths import get, get_path, get_slice, unroll
@@ -136,12 +136,11 @@ def finish(item: Item, budget: Budget) -> list[Any]:
 
 
 STRUCTURAL = (
-    syntax.Identity, syntax.RecurseAll, syntax.Index, syntax.Slice, syntax.Iterate, syntax.Pipe, syntax.Comma, syntax.If,
-    syntax.Alternative, syntax.Try, syntax.Reduce, syntax.Foreach, syntax.Bind, syntax.Label, syntax.Break, syntax.Define,
+    syntax.Identity, syntax.RecurseAll, syntax.Index, syntax.Slice, syntax.Iterate, syntax.Pipe, syntax.Comma,
+    syntax.If, syntax.Alternative, syntax.Try, syntax.Reduce, syntax.Foreach, syntax.Bind, syntax.Label, syntax.Break,
+    syntax.Define,
 )  # fmt: skip
 """The nodes that may select; every other makes values, but for some calls."""
-
-PATH_BUILTINS = frozenset((("empty", 0), ("getpath", 1), ("error", 0), ("error", 1)))
 
 
 class Tracked:
@@ -369,17 +368,3 @@ def _until_error(run: ItemRun, item: Item, env: Env) -> Iterator[Item]:
         raise
     except JqError:
         return
-
-
-__all__ = [
-    "ABSENT",
-    "STRUCTURAL",
-    "Tracked",
-    "descend_items",
-    "finish",
-    "keep",
-    "step",
-    "step_all",
-    "step_path",
-    "step_slice",
-]

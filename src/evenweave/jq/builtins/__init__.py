@@ -1,8 +1,8 @@
 """The functions of the language itself.
 
-Three kinds: *functions* of values (:data:`FUNCTIONS`), *natives* that take filters and compile to closures of their own
-(:data:`NATIVES`), and *definitions* in the language (:data:`PRELUDE_NAMES`). A native that takes filters has a definition
-too, for where it has to run on the machine or as a path expression.
+Three kinds: *functions* of values (:data:`FUNCTIONS`), *natives* that take filters and compile to closures of their
+own (:data:`NATIVES`), and *definitions* in the language (:data:`PRELUDE_NAMES`). A native that takes filters has a
+definition too, for where it has to run on the machine or as a path expression.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq.builtins.function import Function
@@ -25,6 +24,8 @@ from evenweave.jq.values import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evenweave.jq.limits import Budget
 
 
@@ -369,7 +370,7 @@ def _implode(value: Any) -> str:
 
 
 def _character(code: Any) -> str:
-    if type(code) not in NUMBERS or code != code:  # noqa: PLR0124 - NaN
+    if type(code) not in NUMBERS or math.isnan(code):
         raise JqError(f"{describe(code)} can't be imploded, unicode codepoint needs to be numeric")
     number = int(max(min(double(code), 1e9), -1.0))
     if not 0 <= number <= 0x10FFFF or 0xD800 <= number < 0xE000:

@@ -1,8 +1,8 @@
 """Patterns that need more than a linear engine has, on Python's backtracking engine, within a bound known beforehand.
 
-Only patterns whose worst case is a polynomial of the text's length pass: a repetition may cover a single character, or a
-group without any repetition or alternative inside. With ``k`` repetitions and ``a`` alternatives a search takes at most about
-``a * n^(k + 1)`` steps, and that is charged before it starts.
+Only patterns whose worst case is a polynomial of the text's length pass: a repetition may cover a single character, or
+a group without any repetition or alternative inside. With ``k`` repetitions and ``a`` ways through the alternatives a
+search takes at most about ``a * n^(k + 1)`` steps, and that is charged before it starts.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 Fields: TypeAlias = list[int]
-"""``[year, month from 0, day, hours, minutes, seconds, weekday from Sunday, day of the year from 0]``"""
+"""``[year, month from 0, day, hours, minutes, seconds, weekday from Sunday, day of the year from 0]``."""
 
 _DAYS_IN_400_YEARS: Final = 146_097
 _EPOCH: Final = 719_468

@@ -1,6 +1,9 @@
-"""Dates: seconds since the epoch, *broken down times* ``[year, month from 0, day, hours, minutes, seconds, weekday, yearday]``.
+"""Dates: seconds since the epoch, and *broken down times*.
 
-Everything is in UTC; a "local" time is UTC too, because an evaluation knows no zone. The calendar has no first or last year.
+A broken down time is ``[year, month from 0, day, hours, minutes, seconds, weekday, day of the year]``.
+
+Everything is in UTC; a "local" time is UTC too, because an evaluation knows no zone. The calendar has no first or last
+year.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ def _fields(value: list[Any], name: str) -> list[int]:
     """The parts of a broken down time as integers; what is missing is zero, and the year then 1900, as in C."""
     if any(type(part) not in NUMBERS for part in value[:8]):
         raise JqError(f"{name} requires parsed datetime inputs")
-    fields = [int(max(min(double(part), 1e9), -1e9)) if part == part else 0 for part in value[:8]]  # noqa: PLR0124
+    fields = [int(max(min(double(part), 1e9), -1e9)) if not math.isnan(part) else 0 for part in value[:8]]
     return (fields or [1900]) + [0] * (8 - len(fields or [1900]))
 
 

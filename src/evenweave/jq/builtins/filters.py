@@ -1,26 +1,27 @@
 """Builtins that take filters, compiled to closures of their own.
 
-Each is called with the compiler, the call and its scope, and gives the code, or ``None`` to fall back on the definition in
-the language.
+Each is called with the compiler, the call and its scope, and gives the code, or ``None`` to fall back on the definition
+in the language.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from evenweave.jq.builtins.arrays import FUNCTIONS as ARRAYS
 from evenweave.jq.builtins.arrays import add_all
 from evenweave.jq.builtins.numbers import integers
-from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Code, Env, Run, Scope, Shape
-from evenweave.jq.direct import descend, elements, truth
+from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Code, Env, Run, Scope
 from evenweave.jq.errors import JqError
+from evenweave.jq.flow import descend, elements, truth
 from evenweave.jq.limits import out_of_fuel
 from evenweave.jq.paths import delete_paths, get_path, set_path
 from evenweave.jq.text import describe
 from evenweave.jq.values import NUMBERS, compare, subtract
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from evenweave.jq.compiler import Compiler
     from evenweave.jq.limits import Budget
     from evenweave.jq.syntax import Call
@@ -62,7 +63,7 @@ def _map(compiler: Compiler, node: Call, scope: Scope) -> Code:
 
 
 def _recurse_all(compiler: Compiler, node: Call, scope: Scope) -> Code:
-    return Code(MANY, lambda value, env: descend(value, env))
+    return Code(MANY, descend)
 
 
 def _recurse(compiler: Compiler, node: Call, scope: Scope) -> Code:
@@ -193,8 +194,8 @@ def _last(compiler: Compiler, node: Call, scope: Scope) -> Code:
 
     def run(value: Any, env: Env) -> Any:
         output: Any = ABSENT
-        for output in many(value, env):  # noqa: B007 - the last one counts
-            pass
+        for each in many(value, env):
+            output = each
         return output
 
     return Code(OPTIONAL, run)
@@ -253,9 +254,13 @@ def _isempty(compiler: Compiler, node: Call, scope: Scope) -> Code:
     return Code(ONE, run)
 
 
+def _itself(value: Any, env: Env) -> tuple[Any]:
+    return (value,)
+
+
 def _quantifier(wanted: bool) -> Native:
     def compile_quantifier(compiler: Compiler, node: Call, scope: Scope) -> Code:
-        condition: Run = lambda value, env: (value,)  # noqa: E731
+        condition: Run = _itself
         if node.arguments:
             condition = compiler.direct.compile(node.arguments[-1], scope).many()
         source: Callable[[Any, Env], Iterable[Any]] = elements
@@ -417,5 +422,3 @@ NATIVES: Final[dict[tuple[str, int], Native]] = {
     ("max_by", 1): _keyed("_max_by"),
     ("walk", 1): _walk,
 }
-
-__all__ = ["NATIVES", "Native", "Shape", "count_of"]

@@ -1,15 +1,18 @@
-"""The formats ``@text``, ``@json``, ``@csv``, ``@tsv``, ``@html``, ``@uri``, ``@sh``, ``@base64`` and their inverses."""
+"""The formats, such as ``@json`` and ``@base64``, and the inverses that some have."""
 
 from __future__ import annotations
 
+import math
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq.errors import JqError
 from evenweave.jq.text import describe, write_json
 from evenweave.jq.values import NUMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _HTML: Final = {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;", ord("'"): "&apos;", ord('"'): "&quot;"}
 _TSV: Final = {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r", ord("\\"): "\\\\"}
@@ -20,7 +23,7 @@ _PERCENT: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 def text(value: Any) -> str:
-    """``@text``"""
+    """``@text``."""
     return value if type(value) is str else write_json(value)
 
 
@@ -39,7 +42,7 @@ def _cell(element: Any, quote: Callable[[str], str]) -> str:
     if kind is bool:
         return "true" if element else "false"
     if kind in NUMBERS:
-        return "" if element != element else write_json(element)  # noqa: PLR0124 - NaN is an empty cell
+        return "" if math.isnan(element) else write_json(element)
     raise JqError(f"{describe(element)} is not valid in a csv row")
 
 

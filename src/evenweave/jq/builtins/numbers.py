@@ -242,7 +242,7 @@ _UNARY: Final[dict[str, Callable[[float], float]]] = {
 _BINARY: Final[dict[str, Callable[[float, float], float]]] = {
     "pow": _pow,
     "atan2": math.atan2,
-    "fmod": lambda x, y: math.fmod(x, y),
+    "fmod": math.fmod,
     "remainder": math.remainder,
     "drem": math.remainder,
     "hypot": math.hypot,

@@ -11,7 +11,6 @@ from evenweave.jq.paths import delete_paths, get_path, set_path
 from evenweave.jq.text import describe, kind_of
 from evenweave.jq.values import NUMBERS, double
 
-
 if TYPE_CHECKING:
     from evenweave.jq.limits import Budget
 

@@ -7,7 +7,6 @@ pattern needs these, :mod:`evenweave.jq.builtins.backtracking` takes over, withi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -17,6 +16,8 @@ from evenweave.jq.builtins.backtracking import NAMED, Backtracking, compile_back
 from evenweave.jq.errors import JqError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evenweave.jq.limits import Budget
 
 Spans: TypeAlias = list[tuple[int, int]]
@@ -69,10 +70,11 @@ class Pattern:
         """The spans, in code points, of each match and its groups; ``(-1, -1)`` for a group that took no part."""
         engine = self.linear
         other = self.backtracking
-        if other is not None:
-            if engine is None or (self.boundaries and not text.isascii()) or (self.ends and text.endswith("\n")):
-                budget.charge(other.bound(len(text)))
-                engine = other.engine
+        if other is not None and (
+            engine is None or (self.boundaries and not text.isascii()) or (self.ends and text.endswith("\n"))
+        ):
+            budget.charge(other.bound(len(text)))
+            engine = other.engine
         at = 0
         while at <= len(text):
             found = engine.search(text, at)
@@ -100,9 +102,7 @@ def compile_pattern(pattern: str, flags: str) -> Pattern:
         other = compile_backtracking(pattern, flags)
     if translator.beyond:
         if other is None:
-            raise JqError(
-                f"Regex failure: {translator.beyond} is not supported beside repeated groups: matching has to end in time"
-            )
+            raise JqError(f"Regex failure: {translator.beyond} is not supported here: matching has to end in time")
         engine = None
         count, index = other.engine.groups, other.engine.groupindex
     else:

@@ -58,7 +58,7 @@ def _spans(budget: Budget, text: str, pattern: str, flags: str) -> Iterator[tupl
 
 
 def match(budget: Budget, value: Any, pattern: Any, flags: Any = _NO_FLAGS) -> Iterator[dict[str, Any]]:
-    """``match(pattern; flags)``"""
+    """``match(pattern; flags)``."""
     text, expression, options = _parse(value, pattern, flags)
     for compiled, spans in _spans(budget, text, expression, options):
         start, stop = spans[0]

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 from evenweave.jq.builtins.formats import FORMATS
 from evenweave.jq.builtins.function import Function
 from evenweave.jq.errors import JqError
-from evenweave.jq.text import describe, read_json, write_json
+from evenweave.jq.reader import read_json
+from evenweave.jq.text import describe, write_json
 from evenweave.jq.values import split
 
 if TYPE_CHECKING:
     from evenweave.jq.limits import Budget
 
-_SPACE: Final = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACE: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f"
+    "\u205f\u3000"
+)
 _UPPER: Final = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
 _LOWER: Final = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 

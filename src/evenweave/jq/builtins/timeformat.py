@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from evenweave.jq.builtins.calendar import broken_down, date_of, days_of, iso_week, seconds_of, weekday_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS: Final = (
