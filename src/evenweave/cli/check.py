@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from evenweave import source
-from evenweave.cli.files import check_files
+from evenweave.cli.files import all_diagnostics, check_files, render
 from evenweave.cli.options import FILE
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("--strict", is_flag=True, help="Every warning is an error.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def check(files: tuple[Path, ...], strict: bool, form: str) -> None:
+def check(files: tuple[str, ...], strict: bool, form: str) -> None:
     """Check AsyncAPI documents and workflow definitions, all mistakes at once.
 
     What a file is, is told by its content. Files may refer to one another by name and to files below their own folder;
     nothing else is read. Exits 0 where they are valid (warnings are allowed), 1 where one is not.
     """
-    checked = check_files(list(files), registered=True)
-    diagnostics = [item for file in checked for item in file.diagnostics]
+    checked = check_files(files, unknown="warning")
+    diagnostics = all_diagnostics(checked)
     if strict:
-        diagnostics = list(source.strict(diagnostics))
+        diagnostics = source.strict(diagnostics)
     if form == "json":
         click.echo(msgspec.json.format(msgspec.json.encode([source.to_json(item) for item in diagnostics])).decode())
     else:
         if diagnostics:
-            click.echo(source.render(diagnostics, {str(file.path): file.text for file in checked}).rstrip())
+            click.echo(render(checked, diagnostics))
         click.echo(summary(diagnostics, len(checked)))
     sys.exit(1 if source.has_errors(diagnostics) else 0)
 

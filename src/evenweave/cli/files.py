@@ -1,28 +1,26 @@
-"""Users' files: what they are, what is wrong with them, and what they refer to.
-
-Files may refer to one another by name, and to files below their own folder; nothing else is read.
-"""
+"""Users' files: what they are, what is wrong with them, and what they refer to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+import click
+import msgspec
 from msgspec import Struct
 
 from evenweave import source
-from evenweave.catalog import asyncapi
-from evenweave.catalog.registry import Registry
-from evenweave.definitions import swf08
+from evenweave.cli.bundle import Assembled, Bundle, Given, embed, read_bytes
 from evenweave.errors import UnknownOperation
-from evenweave.plan.swf08 import compile as compile_swf08
-from evenweave.source import Diagnostic, Document
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Sequence
 
+    from evenweave.catalog.asyncapi import Service
     from evenweave.plan.nodes import Plan
     from evenweave.plan.operation import Operation
+    from evenweave.source import Diagnostic, Document, Severity
 
 Kind = Literal["asyncapi", "swf08", "swf10"]
 
@@ -30,27 +28,32 @@ _NEITHER = (
     "this is neither an AsyncAPI document nor a workflow definition",
     "an AsyncAPI document begins with `asyncapi: 2.6.0`, a definition has `specVersion: '0.8'` and `states`",
 )
+_MARK = re.compile(r"""^[\s{,]*["']?(?:asyncapi|specVersion|states|dsl)["']?\s*:""", re.MULTILINE)
 
 
 class Checked(Struct):
     """A file and what came of it.
 
     Attributes:
-        path: Where it is.
+        name: Where it is, as the user gave it.
         kind: What it is; ``None`` where that cannot be told.
         data: Its bytes.
         text: Its text, to show diagnostics in.
         document: What was read.
         diagnostics: Everything that is wrong with it.
+        texts: The texts of the other files that its diagnostics may be about, by name.
+        alone: What to register where it refers to other files: a document that needs none of them.
         plan: What a definition compiles to, where it has no errors.
     """
 
-    path: Path
+    name: str
     kind: Kind | None
     data: bytes
     text: str
     document: Document | None
     diagnostics: list[Diagnostic]
+    texts: dict[str, str] = {}
+    alone: bytes | None = None
     plan: Plan | None = None
 
     @property
@@ -58,123 +61,175 @@ class Checked(Struct):
         """Whether no diagnostic is an error."""
         return not source.has_errors(self.diagnostics)
 
-
-class Bundle(Mapping[str, Document]):
-    """The documents that a file may refer to: the others that were given, and those below its own folder."""
-
-    def __init__(self, path: Path, given: dict[str, Document]) -> None:
-        self._folder = path.parent.resolve()
-        self._given = given
-        self._read: dict[str, Document | None] = {}
-
-    def __getitem__(self, name: str) -> Document:
-        """The document of a name as another document writes it.
-
-        Raises:
-            KeyError: There is none, or it is not below the folder.
-        """
-        name = name.removeprefix("file://").removeprefix("./")
-        if name in self._given:
-            return self._given[name]
-        if name not in self._read:
-            self._read[name] = self._load(name)
-        found = self._read[name]
-        if found is None:
-            raise KeyError(name)
-        return found
-
-    def __iter__(self) -> Iterator[str]:
-        """The names that were given or asked for."""
-        return iter({**self._given, **{name: one for name, one in self._read.items() if one is not None}})
-
-    def __len__(self) -> int:
-        """How many those are."""
-        return len(list(iter(self)))
-
-    def _load(self, name: str) -> Document | None:
-        path = (self._folder / name).resolve()
-        if not path.is_relative_to(self._folder) or not path.is_file():
-            return None
-        return source.load(name, path.read_bytes()).document
+    @property
+    def claims(self) -> bool:
+        """Whether it means to be a document of ours, however broken: other YAML and JSON is nobody's business."""
+        return self.kind is not None or (self.document is None and _MARK.search(self.text) is not None)
 
 
-def check_files(paths: list[Path], *, registered: bool = False) -> list[Checked]:
+def check_files(
+    names: Iterable[str],
+    *,
+    find: Callable[[str], Operation] | None = None,
+    siblings: bool = True,
+    unknown: Severity = "error",
+) -> list[Checked]:
     """Read and check files together.
 
     Args:
-        paths: The files.
-        registered: Operations that no document resolves may be in the Catalog: they are warnings.
+        names: The files.
+        find: Finds operations that no file has; it raises `UnknownOperation` where it cannot.
+        siblings: Whether operations may be in files below the definition's folder that were not given.
+        unknown: How bad an operation is that is found nowhere.
+
+    Raises:
+        click.UsageError: A file cannot be read.
     """
-    files = [_load(path) for path in paths]
-    given = {file.path.name: file.document for file in files if file.document is not None}
-    registry = Registry()
-    for file in files:
-        if file.kind == "asyncapi" and file.document is not None:
-            read = asyncapi.read(file.document, Bundle(file.path, given))
-            file.diagnostics += read.diagnostics
-            if read.service is not None:
-                registry.add(read.service)
-    for file in files:
-        if file.kind == "swf08" and file.document is not None:
-            _check_definition(file, file.document, registry, Bundle(file.path, given), registered=registered)
-    for file in files:
-        file.diagnostics = source.ordered(file.diagnostics)
-    return files
+    return _Checking([_load(name) for name in dict.fromkeys(names)], find, siblings, unknown).check()
 
 
-def _load(path: Path) -> Checked:
-    data = path.read_bytes()
-    loaded = source.load(str(path), data)
-    file = Checked(path, None, data, loaded.text, loaded.document, list(loaded.diagnostics))
+def render(files: Sequence[Checked], diagnostics: Iterable[Diagnostic] | None = None) -> str:
+    """What is wrong with files, drawn for a terminal; empty where nothing is."""
+    texts = {name: text for file in files for name, text in {**file.texts, file.name: file.text}.items()}
+    return source.render(all_diagnostics(files) if diagnostics is None else diagnostics, texts).rstrip()
+
+
+def all_diagnostics(files: Iterable[Checked]) -> list[Diagnostic]:
+    """What is wrong with files; once where several lead to one place."""
+    return list(dict.fromkeys(item for file in files for item in file.diagnostics))
+
+
+def _load(name: str) -> Checked:
+    try:
+        data = read_bytes(name)
+    except OSError as error:
+        raise click.UsageError(f"{name}: {error.strerror}") from None
+    loaded = source.load(name, data)
+    file = Checked(name, None, data, loaded.text, loaded.document, list(loaded.diagnostics))
     if loaded.document is None:
         return file
     file.kind = source.dialect(loaded.document.value)
-    if file.kind is None:
-        file.diagnostics.append(loaded.document.diagnostic("FI901", "", _NEITHER[0], hint=_NEITHER[1]))
-    elif file.kind == "swf10":
+    if file.kind == "swf10":
         file.diagnostics.append(
             loaded.document.diagnostic(
-                "FI902", "/document/dsl", "this is a definition of version 1.0, which this version does not run"
+                "FI902",
+                "/document/dsl",
+                "this is a definition of version 1.0, which this version does not run",
+                hint="write it in version 0.8 (`specVersion: '0.8'`)",
             )
         )
     return file
 
 
-def _check_definition(
-    file: Checked, document: Document, registry: Registry, bundle: Bundle, *, registered: bool
-) -> None:
-    read = swf08.load(document, bundle.get)
-    file.diagnostics += read.diagnostics
-    if read.workflow is None:
-        return
-    resolved: dict[str, Operation] = {}
-    for use in read.workflow.operations():
-        try:
-            resolved[use.operation] = _find(registry, use.operation, bundle)
-        except UnknownOperation as error:
-            file.diagnostics.append(
-                document.diagnostic(
-                    "SW501", use.ref, error.message, severity="warning" if registered else "error", hint=error.hint
+class _Checking:
+    """One check of several files. What reads a kind of document is imported when there is one of it."""
+
+    def __init__(
+        self,
+        files: list[Checked],
+        find: Callable[[str], Operation] | None,
+        siblings: bool,
+        unknown: Severity,
+    ) -> None:
+        self._files = files
+        self._given = Given({file.name: file.document for file in files if file.document is not None})
+        self._find_elsewhere = find
+        self._siblings = siblings
+        self._unknown = unknown
+        self._services: dict[Document, Service | None] = {}
+        self._used: set[Document] = set()
+
+    def check(self) -> list[Checked]:
+        for file in self._files:
+            if file.kind == "asyncapi" and file.document is not None:
+                self._check_service(file, file.document)
+        for file in self._files:
+            if file.kind == "swf08" and file.document is not None:
+                self._check_definition(file, file.document)
+        for file in self._files:
+            if file.kind is None and file.document is not None and file.document not in self._used:
+                file.diagnostics.append(file.document.diagnostic("FI901", "", _NEITHER[0], hint=_NEITHER[1]))
+            file.diagnostics = source.ordered(file.diagnostics)
+        return self._files
+
+    def _check_service(self, file: Checked, document: Document) -> None:
+        from evenweave.catalog import asyncapi  # noqa: PLC0415
+
+        bundle = Bundle(file.name, self._given)
+        bundle.gather(document)
+        read = asyncapi.read(document, bundle)
+        file.diagnostics += read.diagnostics
+        file.texts = bundle.texts
+        self._used.update(bundle.used)
+        file.alone = embed(document, bundle) if read.service is not None else None
+        self._services[document] = read.service
+
+    def _check_definition(self, file: Checked, document: Document) -> None:
+        from evenweave.definitions import swf08  # noqa: PLC0415
+        from evenweave.plan.swf08 import compile as compile_swf08  # noqa: PLC0415
+
+        bundle = Bundle(file.name, self._given)
+        read = swf08.load(document, bundle.find)
+        file.diagnostics += read.diagnostics
+        self._used.update(bundle.used)
+        file.texts = bundle.texts
+        if read.workflow is None:
+            return
+        if read.workflow.resources:
+            parts = {each.name: _content(each.name, each.value) for each in read.workflow.resources}
+            file.alone = msgspec.json.encode({**document.value, **parts})
+            held = {each.uri: bundle.find(each.uri) for each in read.workflow.resources}
+            document = Assembled(document, {uri: part for uri, part in held.items() if part is not None})
+        resolved: dict[str, Operation] = {}
+        for use in read.workflow.operations():
+            try:
+                resolved[use.operation] = self._find(use.operation, bundle)
+            except UnknownOperation as error:
+                file.diagnostics.append(
+                    document.diagnostic("SW501", use.ref, error.message, severity=self._unknown, hint=error.hint)
                 )
-            )
-    known = {use.operation for use in read.workflow.operations()} <= set(resolved)
-    compiled = compile_swf08(document, read.workflow, resolved)
-    # What is unknown is said above; without it there is nothing to run, but the rest is checked.
-    file.diagnostics += [item for item in compiled.diagnostics if item.code != "SW501"]
-    if known:
+        compiled = compile_swf08(document, read.workflow, resolved)
+        # What is unknown is said above; without it there is nothing to run, but the rest is checked.
+        file.diagnostics += [item for item in compiled.diagnostics if item.code != "SW501"]
         file.plan = compiled.plan
 
+    def _find(self, ref: str, bundle: Bundle) -> Operation:
+        from evenweave.catalog.registry import Registry  # noqa: PLC0415
 
-def _find(registry: Registry, ref: str, bundle: Bundle) -> Operation:
-    try:
-        return registry.find(ref)
-    except UnknownOperation:
-        name = ref.partition("#")[0]
-        document = bundle.get(name)
-        if document is None:
-            raise
-        service = asyncapi.read(document, bundle).service
+        registry = Registry()
+        for file in self._files:
+            service = None if file.document is None else self._services.get(file.document)
+            if service is not None:
+                registry.add(msgspec.structs.replace(service, name=Path(file.name).name))
+        written = ref.partition("#")[0].removeprefix("file://")
+        if self._siblings:
+            # The file of that name that is nearest to the definition answers before any other.
+            for name in dict.fromkeys((written, written.rpartition("@")[0])):
+                document = bundle.find(name) if name else None
+                if document is not None:
+                    registry.add(msgspec.structs.replace(self._service(document, ref), name=name))
+                    break
+        try:
+            return registry.find(ref)
+        except UnknownOperation:
+            if self._find_elsewhere is None:
+                raise
+            return self._find_elsewhere(ref)
+
+    def _service(self, document: Document, ref: str) -> Service:
+        from evenweave.catalog import asyncapi  # noqa: PLC0415
+
+        if document not in self._services:
+            bundle = Bundle(document.name, self._given)
+            bundle.gather(document)
+            self._services[document] = asyncapi.read(document, bundle).service
+        service = self._services[document]
         if service is None:
-            raise
-        registry.add(service)
-        return registry.find(ref)
+            hint = f"correct it first: evenweave check {document.name}"
+            raise UnknownOperation(f'"{document.name}" is no valid AsyncAPI document', ref, hint)
+        return service
+
+
+def _content(name: str, value: Any) -> Any:
+    """What a property holds that another document gives: the value under its name, or the whole document."""
+    return value[name] if isinstance(value, dict) and name in value else value

@@ -79,16 +79,16 @@ def show(id_: str, engine: str | None, as_json: bool) -> None:
 
 @instances.command()
 @click.argument("definition", metavar="DEFINITION")
-@click.option("--input", "data", type=JSON, default="{}", help="The input, a JSON object, or @FILE.")
+@click.option("--input", "given", type=JSON, default="{}", help="The input, a JSON object, or @FILE.")
 @click.option("--command", "command_id", help="Id of this command: the same one starts only one instance.")
 @engine_url
-def start(definition: str, data: Any, command_id: str | None, engine: str | None) -> None:
+def start(definition: str, given: Any, command_id: str | None, engine: str | None) -> None:
     """Start an instance of a definition that does not begin with an event, and print its id."""
     answer = Remote("engine", engine).call(
         "POST",
         f"/v1/definitions/{quote(definition, safe='')}/instances",
         query={"command": command_id},
-        body=msgspec.json.encode(data),
+        body=msgspec.json.encode(given),
     )
     click.echo(answer["id"])
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import importlib
+import io
+import os
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +32,9 @@ COMMANDS = {
     "instances": ("evenweave.cli.instances", "List, show, start, cancel and delete instances."),
 }
 
+SETTINGS = ("listen", "data", "catalog", "engine", "runtime", "log_level")
+"""What evenweave.toml may say outside of a table."""
+
 VERBS = ("list", "show", "start", "cancel", "delete")
 """The commands of `definitions` and `instances`."""
 
@@ -44,7 +50,12 @@ class Commands(click.Group):
         """The command of a name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        # What imports make stays for good: looking through it again and again for garbage takes a fifth of their time.
+        gc.disable()
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        gc.freeze()
+        gc.enable()
+        command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -67,8 +78,12 @@ def evenweave(ctx: click.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
     try:
         status = evenweave.main(prog_name="evenweave", standalone_mode=False)
+        sys.stdout.flush()
     except click.UsageError as error:
         error.show()
         status = USAGE
@@ -78,6 +93,12 @@ def main() -> NoReturn:
     except click.Abort:
         click.echo("aborted", err=True)
         status = 130
+    except OSError as error:
+        if error.errno != errno.EPIPE:
+            raise
+        # Who read our output has gone, as `head` does; what is left in the buffer would complain once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -85,13 +106,21 @@ def _defaults(settings: dict[str, Any]) -> dict[str, Any]:
     """What evenweave.toml says, as defaults of every command's options.
 
     ``data`` stands for all; a table ``[catalog]``, ``[engine]``, ``[runtime]`` or ``[dev]`` has ``listen`` and further
-    options of that process, and ``url`` where the others find it (by default where it listens).
+    options of that process, and ``url`` where the others find it (by default where it listens). ``catalog``,
+    ``engine`` and ``runtime`` may be URLs instead of tables.
+
+    Raises:
+        click.UsageError: A name is none that means anything.
     """
+    for name, value in settings.items():
+        if name not in COMMANDS if isinstance(value, dict) else name not in SETTINGS:
+            known = ", ".join((*SETTINGS, *(f"[{each}]" for each in COMMANDS)))
+            raise click.UsageError(f'evenweave.toml: "{name}" is no setting; there are {known}')
     shared = {name: value for name, value in settings.items() if not isinstance(value, dict)}
     tables = {name: value for name, value in settings.items() if isinstance(value, dict)}
     for part in ("catalog", "engine", "runtime"):
         table = tables.get(part, {})
-        url = table.get("url") or (f"http://{table['listen']}" if "listen" in table else None)
+        url = table.get("url") or (f"http://{_reachable(str(table['listen']))}" if "listen" in table else None)
         if url is not None:
             shared[part] = url
     defaults: dict[str, Any] = {}
@@ -101,11 +130,21 @@ def _defaults(settings: dict[str, Any]) -> dict[str, Any]:
     return defaults
 
 
+def _reachable(listen: str) -> str:
+    """Where a process of this machine is reached that listens as a setting says: on all addresses, or by a port."""
+    host, _, port = listen.rpartition(":")
+    return f"127.0.0.1:{port}" if host in {"", "0.0.0.0", "[::]"} else listen  # noqa: S104 - it is not listened on
+
+
 def _read_settings() -> dict[str, Any]:
     path = Path("evenweave.toml")
     if not path.is_file():
         return {}
+    import tomllib  # noqa: PLC0415 - most commands run without the file
+
     try:
         return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise click.UsageError(f"evenweave.toml: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.UsageError(f"evenweave.toml: {error}") from None

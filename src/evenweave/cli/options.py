@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -26,6 +27,40 @@ class Address(click.ParamType[tuple[str, int]]):
         return host.strip("[]") or "127.0.0.1", int(port)
 
 
+class Url(click.ParamType[str]):
+    """Where a process listens: ``http://HOST:PORT``."""
+
+    name = "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check it."""
+        text = str(value)
+        try:
+            parts = urlsplit(text)
+            good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good or any(character.isspace() for character in text):
+            self.fail(f"{text!r} is no URL such as http://127.0.0.1:7402", param, ctx)
+        return text.rstrip("/")
+
+
+class Seconds(click.ParamType[float]):
+    """A number of seconds that is not negative."""
+
+    name = "SECONDS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Check it."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < 1e9:  # what is no number is neither
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        return number
+
+
 class JsonOrFile(click.ParamType[Any]):
     """JSON on the command line, or ``@FILE`` that holds it."""
 
@@ -38,23 +73,23 @@ class JsonOrFile(click.ParamType[Any]):
             path = Path(text[1:])
             try:
                 data = path.read_bytes()
-            except OSError as error:
-                self.fail(f"{path}: {error.strerror}", param, ctx)
+            except (OSError, ValueError) as error:
+                self.fail(f"{path}: {getattr(error, 'strerror', error)}", param, ctx)
         else:
             data = text.encode(errors="surrogateescape")
         try:
             return msgspec.json.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self.fail(f"{text[:60]}: {error}", param, ctx)
+        except RecursionError:
+            self.fail(f"{text[:60]}: the JSON is nested too deeply", param, ctx)
 
 
 JSON = JsonOrFile()
 ADDRESS = Address()
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False)
 
-catalog_url = click.option("--catalog", envvar="EVENWEAVE_CATALOG", metavar="URL", help="Where the Catalog listens.")
-engine_url = click.option(
-    "--engine", envvar="EVENWEAVE_ENGINE", metavar="URL", help="Where the Workflow Engine listens."
-)
-runtime_url = click.option("--runtime", envvar="EVENWEAVE_RUNTIME", metavar="URL", help="Where the Runtime listens.")
+catalog_url = click.option("--catalog", type=Url(), envvar="EVENWEAVE_CATALOG", help="Where the Catalog listens.")
+engine_url = click.option("--engine", type=Url(), envvar="EVENWEAVE_ENGINE", help="Where the Workflow Engine listens.")
+runtime_url = click.option("--runtime", type=Url(), envvar="EVENWEAVE_RUNTIME", help="Where the Runtime listens.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from evenweave import source
-from evenweave.cli.files import Checked, check_files
+from evenweave.cli.files import Checked, check_files, render
 from evenweave.cli.options import FILE, catalog_url, engine_url
 from evenweave.cli.remote import ProblemAnswer, Remote
+from evenweave.errors import UnknownOperation
+from evenweave.plan.operation import Operation
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
 
 @click.command()
@@ -22,44 +25,71 @@ if TYPE_CHECKING:
 @catalog_url
 @engine_url
 @click.option("--strict", is_flag=True, help="Every warning is an error.")
-def register(files: tuple[Path, ...], catalog: str | None, engine: str | None, strict: bool) -> None:
+def register(files: tuple[str, ...], catalog: str | None, engine: str | None, strict: bool) -> None:
     """Register AsyncAPI documents with the Catalog and definitions with the Workflow Engine.
 
-    All files are checked first; where one has errors, none is registered.
+    All files are checked first, operations that none of them has against the Catalog; where one file has errors, none
+    is registered. What a file refers to in files below its own folder is registered with it, as a part of it.
     """
-    checked = check_files(list(files), registered=True)
-    if strict:
-        for file in checked:
-            file.diagnostics = list(source.strict(file.diagnostics))
-    if any(not file.valid for file in checked):
-        found = [item for file in checked for item in file.diagnostics]
-        click.echo(source.render(found, {str(file.path): file.text for file in checked}).rstrip(), err=True)
-        click.echo("nothing was registered", err=True)
+    try:
+        for line in register_files(files, Remote("catalog", catalog), Remote("engine", engine), strict=strict):
+            click.echo(line)
+    except Broken as error:
+        click.echo(f"{error.drawn}\nnothing was registered", err=True)
         sys.exit(1)
-    for file in sorted(checked, key=lambda one: one.kind != "asyncapi"):
-        click.echo(register_file(file, Remote("catalog", catalog), Remote("engine", engine)))
 
 
-def register_file(file: Checked, catalog: Remote, engine: Remote) -> str:
-    """Register one checked file, and say what came of it.
+class Broken(Exception):
+    """Files have errors; ``drawn`` shows them."""
+
+    def __init__(self, drawn: str) -> None:
+        super().__init__(drawn)
+        self.drawn = drawn
+
+
+def register_files(names: Sequence[str], catalog: Remote, engine: Remote, *, strict: bool = False) -> list[str]:
+    """Check files together and register them, documents before definitions; what came of each.
 
     Raises:
-        click.ClickException: It was refused; what is wrong is shown with its place.
+        Broken: One has errors; none was registered.
+        click.ClickException: One was refused all the same, or nobody listens.
     """
-    query = {"name": file.path.name}
+
+    def find(ref: str) -> Operation:
+        try:
+            return msgspec.convert(catalog.call("GET", "/v1/operations", query={"ref": ref}), Operation)
+        except ProblemAnswer as error:
+            if error.status != 404:
+                raise
+            raise UnknownOperation(error.problem.get("detail", ""), ref, error.problem.get("hint", "")) from None
+
+    checked = check_files(names, find=find, siblings=False)
+    if strict:
+        for file in checked:
+            file.diagnostics = source.strict(file.diagnostics)
+    if any(not file.valid for file in checked):
+        raise Broken(render(checked))
+    return [_register_file(file, catalog, engine) for file in sorted(checked, key=lambda file: file.kind != "asyncapi")]
+
+
+def _register_file(file: Checked, catalog: Remote, engine: Remote) -> str:
+    name = Path(file.name).name
+    query, body = {"name": name}, file.data if file.alone is None else file.alone
     try:
         if file.kind == "asyncapi":
-            row = catalog.call("POST", "/v1/documents", query=query, body=file.data)
-            return f"{file.path.name}: version {row['version']} in the Catalog"
-        row = engine.call("POST", "/v1/definitions", query=query, body=file.data)
+            row = catalog.call("POST", "/v1/documents", query=query, body=body)
+            return f"{name}: version {row['version']} in the Catalog"
+        row = engine.call("POST", "/v1/definitions", query=query, body=body)
     except ProblemAnswer as error:
         diagnostics = error.problem.get("diagnostics")
         if diagnostics:
-            shown = source.render([_diagnostic(item) for item in diagnostics], {file.path.name: file.text})
-            raise click.ClickException(f"{file.path.name} was not registered\n{shown.rstrip()}") from None
+            # Places in a document that was put together are in no file of the user's.
+            texts = {name: file.text} if file.alone is None else {}
+            shown = source.render([_diagnostic(item) for item in diagnostics], texts)
+            raise click.ClickException(f"{name} was not registered\n{shown.rstrip()}") from None
         raise
     version = f" {row['version']}" if row["version"] else ""
-    return f"{file.path.name}: definition {row['id']}{version} in the Workflow Engine"
+    return f"{name}: definition {row['id']}{version} in the Workflow Engine"
 
 
 def _diagnostic(item: dict[str, Any]) -> source.Diagnostic:

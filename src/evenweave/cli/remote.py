@@ -19,6 +19,7 @@ DEFAULTS = {
     "runtime": "http://127.0.0.1:7403",
 }
 _TIMEOUT_S = 30.0
+_NAMES = {"catalog": "Catalog", "engine": "Workflow Engine", "runtime": "Runtime"}
 
 
 class ProblemAnswer(click.ClickException):
@@ -62,14 +63,15 @@ class Remote:
         for url in self._urls:
             request = urllib.request.Request(f"{url}{path}{suffix}", data=body, method=method, headers=named)  # noqa: S310
             try:
-                with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310
-                    data = response.read()
-                    return msgspec.json.decode(data) if data else None
+                return _answer(request)
             except urllib.error.HTTPError as error:
                 raise ProblemAnswer(error.code, _problem(error)) from None
-            except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
                 reason = getattr(error, "reason", error)
-        raise Unreachable(f"the {self._part} does not answer at {' or '.join(self._urls)}: {reason}")
+                if not isinstance(reason, ConnectionRefusedError):
+                    break  # somebody is there: asking somebody else could do it twice
+        where = " or ".join(self._urls)
+        raise Unreachable(f"the {_NAMES[self._part]} does not answer at {where}: {_text(reason)}")
 
     def wait_ready(self, timeout_s: float) -> None:
         """Wait until it serves.
@@ -87,6 +89,18 @@ class Remote:
                 time.sleep(0.05)
             else:
                 return
+
+
+def _answer(request: urllib.request.Request) -> Any:
+    # Straight to the process: a proxy of the environment is for other hosts, and the services do not take it either.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=_TIMEOUT_S) as response:
+        data = response.read()
+        return msgspec.json.decode(data) if data else None
+
+
+def _text(reason: object) -> str:
+    return (reason.strerror if isinstance(reason, OSError) else "") or str(reason) or type(reason).__name__
 
 
 def _problem(error: urllib.error.HTTPError) -> dict[str, Any]:

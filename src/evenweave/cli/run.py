@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from pathlib import Path
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from evenweave import cloudevents, source
-from evenweave.cli.files import check_files
-from evenweave.cli.options import FILE, JSON
+from evenweave import cloudevents
+from evenweave.cli.files import check_files, render
+from evenweave.cli.options import FILE, JSON, Seconds
 from evenweave.worker.alone import Alone, Came
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from evenweave.plan.nodes import Plan
 
-COMPLETED, FAULTED, NOT_VALID, WAITING, CANCELLED = 0, 1, 2, 3, 4
+COMPLETED, FAULTED, NOT_VALID, WAITING = 0, 1, 2, 3
 
 
 @click.command()
 @click.argument("definition", type=FILE, metavar="DEFINITION")
-@click.option("--input", "data", type=JSON, default="{}", help="The input, a JSON object, or @FILE.")
+@click.option("--input", "given", type=JSON, default="{}", help="The input, a JSON object, or @FILE.")
 @click.option("--event", "events", type=JSON, multiple=True, metavar="@FILE", help="A CloudEvent, or an array of them.")
-@click.option("--emitted", type=click.Path(dir_okay=False, path_type=Path), help="Where to write what it publishes.")
+@click.option("--emitted", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write what it publishes.")
 @click.option("--catalog", "catalogs", type=FILE, multiple=True, metavar="FILE", help="An AsyncAPI document.")
-@click.option("--timeout", default=10.0, show_default=True, help="How many seconds to wait for its end.")
+@click.option("--timeout", type=Seconds(), default=10.0, show_default=True, help="How long to wait for its end.")
 def run(
-    definition: Path,
-    data: Any,
+    definition: str,
+    given: Any,
     events: tuple[Any, ...],
-    emitted: Path | None,
-    catalogs: tuple[Path, ...],
+    emitted: str | None,
+    catalogs: tuple[str, ...],
     timeout: float,
 ) -> None:
     """Run one instance of DEFINITION in this process, in memory, and print its output as JSON.
@@ -45,29 +46,43 @@ def run(
     documents are those given and those below the definition's folder.
 
     Exits 0 when completed, 1 when faulted (the error is JSON on standard error), 2 when the definition is not valid,
-    3 when it still waits after the time-out, 4 when cancelled.
+    3 when it still waits after the time-out, or at once when nothing can come that it waits for.
     """
-    if not isinstance(data, dict):
+    if not isinstance(given, dict):
         raise click.BadParameter("the input is a JSON object", param_hint="--input")
     came = _events(events)
     plan = _compile(definition, catalogs)
-    alone = _drive(plan, data, came, timeout)
-    if emitted is not None:
-        emitted.write_bytes(b"".join(cloudevents.encode(event) + b"\n" for event in alone.published))
+    with _writer(emitted) as write:  # a file that cannot be written is found now, not when the instance has ended
+        alone = _drive(plan, given, came, timeout)
+        for event in alone.published:
+            write(cloudevents.encode(event) + b"\n")
     sys.exit(_report(alone))
 
 
-def _compile(definition: Path, catalogs: Sequence[Path]) -> Plan:
+@contextmanager
+def _writer(path: str | None) -> Iterator[Callable[[bytes], object]]:
+    try:
+        with open(path or os.devnull, "wb") as file:
+            yield file.write
+    except OSError as error:
+        raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--emitted") from None
+
+
+def _compile(definition: str, catalogs: Sequence[str]) -> Plan:
+    # Warnings are for `check`: here standard error holds why an instance did not complete, and nothing else.
     files = check_files([definition, *catalogs])
-    found = [item for file in files for item in file.diagnostics]
     plan = files[0].plan
-    if found:
-        click.echo(source.render(found, {str(file.path): file.text for file in files}).rstrip(), err=True)
-    if plan is None or source.has_errors(found):
-        if files[0].kind == "asyncapi":
-            click.echo(f"{definition} is an AsyncAPI document, not a definition", err=True)
-        sys.exit(NOT_VALID)
-    return plan
+    for file in files[1:]:
+        if file.kind not in {"asyncapi", None}:
+            raise click.BadParameter(f"{file.name} is no AsyncAPI document", param_hint="--catalog")
+    if plan is not None and all(file.valid for file in files):
+        return plan
+    drawn = render(files)
+    if drawn:
+        click.echo(drawn, err=True)
+    if files[0].kind == "asyncapi":
+        click.echo(f"{definition} is an AsyncAPI document, not a definition", err=True)
+    sys.exit(NOT_VALID)
 
 
 def _events(given: tuple[Any, ...]) -> list[Came]:
@@ -98,14 +113,19 @@ def _drive(plan: Plan, data: Any, came: list[Came], timeout: float) -> Alone:
 
 def _report(alone: Alone) -> int:
     instance = alone.instance
-    if instance.status in {"faulted", "suspended"} and instance.reason is not None:
-        reason = instance.reason
-        error = {"type": reason.type, "title": reason.title, "reference": reason.reference}
+    if instance.status == "completed":
+        click.echo(msgspec.json.format(msgspec.json.encode(instance.data), indent=2))
+        return COMPLETED
+    reason = instance.reason
+    if instance.status in {"faulted", "suspended", "cancelled"}:
+        error = {"type": instance.status, "title": "", "reference": ""}
+        if reason is not None:
+            error = {"type": reason.type, "title": reason.title, "reference": reason.reference}
         click.echo(msgspec.json.encode(error), err=True)
         return FAULTED
-    if instance.status in {"completed", "cancelled"}:
-        click.echo(msgspec.json.format(msgspec.json.encode(instance.data), indent=2))
-        return COMPLETED if instance.status == "completed" else CANCELLED
     names = ", ".join(sorted({accept.match.name for accept in alone.waiting}))
     click.echo(f"still waiting{f' for {names}' if names else ''}", err=True)
+    for came in alone.kept:
+        where = f" on {came.channel}" if came.channel else ""
+        click.echo(f"nothing took the event {came.event['id']} of type {came.event['type']}{where}", err=True)
     return WAITING

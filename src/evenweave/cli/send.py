@@ -14,7 +14,7 @@ from evenweave.cli.remote import Remote
 
 @click.command()
 @click.argument("channel")
-@click.argument("data", type=JSON, metavar="JSON|@FILE")
+@click.argument("payload", type=JSON, metavar="JSON|@FILE")
 @runtime_url
 @click.option("--type", "type_", help="Type of the event; by default the channel.")
 @click.option("--id", "id_", help="Id of the event; the same id and data again change nothing.")
@@ -22,19 +22,21 @@ from evenweave.cli.remote import Remote
 @click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", help="A further context attribute.")
 def send(
     channel: str,
-    data: Any,
+    payload: Any,
     runtime: str | None,
     type_: str | None,
     id_: str | None,
     source: str,
     attributes: tuple[str, ...],
 ) -> None:
-    """Publish DATA on CHANNEL, and return when the Runtime has it durably.
+    """Publish JSON on CHANNEL, return when the Runtime has it durably, and print the event's id.
 
-    DATA with a `specversion` is a whole CloudEvent and is sent as it is.
+    JSON with a `specversion` is a whole CloudEvent and is sent as it is; other JSON becomes the data of an event.
     """
-    if isinstance(data, dict) and "specversion" in data:
-        event = dict(data)
+    if not channel:
+        raise click.BadParameter("it must not be empty", param_hint="CHANNEL")
+    if isinstance(payload, dict) and "specversion" in payload:
+        event = dict(payload)
     else:
         event = {
             "specversion": "1.0",
@@ -43,7 +45,7 @@ def send(
             "type": type_ or channel,
             "subject": channel,
             "datacontenttype": "application/json",
-            "data": data,
+            "data": payload,
         }
     for attribute in attributes:
         name, equals, value = attribute.partition("=")

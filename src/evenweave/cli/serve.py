@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
-from evenweave import source
 from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, RuntimePart, Whole
-from evenweave.cli.files import check_files
+from evenweave.cli.files import check_files, render
 from evenweave.cli.logs import configure_logs
 from evenweave.cli.options import ADDRESS, catalog_url, runtime_url
 from evenweave.cli.remote import DEFAULTS
@@ -134,8 +135,7 @@ def _serve(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]], log_
     try:
         asyncio.run(_run(part, start))
     except EvenweaveError as error:
-        hint = f"\n{error.hint}" if error.hint else ""
-        raise click.ClickException(f"{error.message}{hint}") from None
+        raise click.ClickException(str(error)) from None
 
 
 async def _run(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]]) -> None:
@@ -152,36 +152,42 @@ async def _run(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]]) 
 
 
 def _find_files(folder: Path) -> list[Path]:
-    """Every YAML and JSON file below a folder that is not hidden."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    """Every YAML and JSON file below a folder that is not hidden, and can be read."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in SUFFIXES and path.is_file() and not hidden:
+            if os.access(path, os.R_OK):
+                found.append(path)
+            else:
+                click.echo(f"{path} cannot be read", err=True)
+    return found
 
 
 async def _register_folder(folder: Path, whole: Whole) -> None:
     """Register every document and definition below a folder; what is broken is shown, the rest is registered."""
-    checked = check_files(_find_files(folder), registered=True)
+    checked = check_files([str(path) for path in _find_files(folder)], unknown="warning")
     for file in sorted(checked, key=lambda one: one.kind != "asyncapi"):
-        if file.kind is None:
+        if not file.claims:
             continue  # some other YAML or JSON that happens to be here
+        # Files of one name in several folders are different documents; a reference without folders finds them too.
+        name = Path(file.name).relative_to(folder).as_posix()
+        data = file.data if file.alone is None else file.alone
         try:
             if not file.valid:
-                raise InvalidDocument(f"{file.path.name} has errors", file.diagnostics)
+                raise InvalidDocument("it has errors", file.diagnostics)
             if file.kind == "asyncapi":
-                await whole.catalog.register(file.path.name, file.data)
+                await whole.catalog.register(name, data)
             else:
-                await whole.engine.register(file.path.name, file.data)
+                await whole.engine.register(name, data)
         except InvalidDocument as error:
-            _show(file, error)
+            _show(file, name, error)
         else:
-            click.echo(f"registered {file.path}")
+            click.echo(f"registered {file.name}")
 
 
-def _show(file: Checked, error: InvalidDocument) -> None:
-    named = {item.file: file.text for item in error.diagnostics}
-    click.echo(source.render(error.diagnostics, named).rstrip(), err=True)
-    click.echo(f"{file.path} was not registered", err=True)
+def _show(file: Checked, name: str, error: InvalidDocument) -> None:
+    # What was refused at registration names the file as it is registered; people look for it where it is.
+    found = [msgspec.structs.replace(item, file=file.name) if item.file == name else item for item in error.diagnostics]
+    click.echo(render([file], found), err=True)
+    click.echo(f"{file.name} was not registered", err=True)

@@ -10,13 +10,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from evenweave.errors import InvalidDocument, UnknownOperation
-from evenweave.http.documents import describe_diagnostics, named_body
+from evenweave.http.documents import QuotedPaths, describe_diagnostics, named_body, part
 from evenweave.http.problem import Problem, make_handlers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp
 
     from evenweave.catalog.asyncapi import Service
     from evenweave.plan.operation import Operation
@@ -77,9 +78,10 @@ class CatalogFace:
             Route("/v1/operations", self._operation, methods=["GET"]),
         ]
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         """An application that serves the Catalog alone."""
-        return Starlette(routes=[*self.routes(), *health_routes()], exception_handlers=make_handlers(_STATUSES))
+        routes = [*self.routes(), *health_routes()]
+        return QuotedPaths(Starlette(routes=routes, exception_handlers=make_handlers(_STATUSES)))
 
     async def _register(self, request: Request) -> Response:
         name, body, strict = await named_body(request)
@@ -109,11 +111,11 @@ class CatalogFace:
         )
 
     async def _show(self, request: Request) -> Response:
-        row = self._catalog.document(request.path_params["name"], request.path_params.get("version"))
+        row = self._catalog.document(part(request, "name"), request.path_params.get("version"))
         return _answer(_describe(row) | {"document": row.document})
 
     async def _remove(self, request: Request) -> Response:
-        await self._catalog.remove(request.path_params["name"])
+        await self._catalog.remove(part(request, "name"))
         return Response(status_code=204)
 
     async def _operation(self, request: Request) -> Response:

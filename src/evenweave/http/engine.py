@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 from starlette.applications import Starlette
@@ -10,9 +10,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from evenweave.engine.causes import Cause, Command
+from evenweave.engine.instance import Status
 from evenweave.engine.life import NotAllowed
 from evenweave.errors import InvalidDocument
-from evenweave.http.documents import describe_diagnostics, limited_body, named_body
+from evenweave.http.documents import (
+    QuotedPaths,
+    describe_diagnostics,
+    limited_body,
+    named_body,
+    part,
+    whole_number,
+)
 from evenweave.http.problem import Problem, make_handlers
 from evenweave.ports.broker import BrokerError
 from evenweave.ports.catalog import CatalogUnavailable
@@ -21,6 +29,7 @@ from evenweave.worker.engine import NotFound, NotPossible
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.types import ASGIApp
 
     from evenweave.ports.store import DefinitionRow
     from evenweave.worker import Engine
@@ -28,7 +37,8 @@ if TYPE_CHECKING:
 _ENCODE = msgspec.json.Encoder().encode
 _CAUSES = msgspec.msgpack.Decoder(list[Cause])
 _INPUT_BYTES = 1024 * 1024
-_PAGE = 100
+_PAGE, _PAGE_MOST = 100, 1000
+_LIFE = get_args(Status)
 _STATUSES: dict[type[Exception], int] = {
     NotFound: 404,
     NotPossible: 409,
@@ -38,6 +48,12 @@ _STATUSES: dict[type[Exception], int] = {
     StoreUnavailable: 503,
     StoreRefused: 500,
 }
+
+
+class Reason(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a command: why it is given."""
+
+    reason: str = ""
 
 
 class EngineFace:
@@ -65,13 +81,14 @@ class EngineFace:
             Route("/v1/subscriptions", self._list_subscriptions, methods=["GET"]),
         ]
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         """An application that serves the engine alone."""
         health = [
             Route("/healthz", self._health, methods=["GET"]),
             Route("/readyz", self._readiness, methods=["GET"]),
         ]
-        return Starlette(routes=[*self.routes(), *health], exception_handlers=make_handlers(_STATUSES))
+        routes = [*self.routes(), *health]
+        return QuotedPaths(Starlette(routes=routes, exception_handlers=make_handlers(_STATUSES)))
 
     async def _register(self, request: Request) -> Response:
         name, body, strict = await named_body(request)
@@ -86,63 +103,55 @@ class EngineFace:
         return _answer([_describe(row) for row in self._engine.definitions()])
 
     async def _show_definition(self, request: Request) -> Response:
-        found = self._engine.definition(request.path_params["id"], request.path_params.get("version"))
+        found = self._engine.definition(*_named(request))
         operations = msgspec.json.decode(found.row.operations)
         return _answer(_describe(found.row) | {"document": found.row.document, "operations": operations})
 
     async def _remove_definition(self, request: Request) -> Response:
-        await self._engine.remove(request.path_params["id"], request.path_params.get("version"))
+        await self._engine.remove(*_named(request))
         return Response(status_code=204)
 
     async def _start(self, request: Request) -> Response:
         body = await limited_body(request, _INPUT_BYTES)
-        try:
-            data = msgspec.json.decode(body) if body else {}
-        except msgspec.DecodeError as error:
-            raise Problem(400, f"the input is no JSON: {error}") from None
-        id_ = await self._engine.start_instance(
-            request.path_params["id"], data, command=request.query_params.get("command")
-        )
+        data = _decode(body, Any) if body else {}
+        id_ = await self._engine.start_instance(part(request, "id"), data, command=request.query_params.get("command"))
         return _answer({"id": id_}, 201)
 
     async def _list_instances(self, request: Request) -> Response:
         query = request.query_params
-        try:
-            after, limit = int(query.get("after", "0")), int(query.get("max", _PAGE))
-        except ValueError:
-            raise Problem(400, "after and max are whole numbers") from None
+        status = query.get("status", "")
+        if status and status not in _LIFE:
+            raise Problem(400, f'there is no status "{status[:40]}"; there are {", ".join(_LIFE)}')
         found = await self._engine.instances(
-            status=query.get("status", ""),
+            status=status,
             definition=query.get("definition", ""),
             key=query.get("key", ""),
-            after=after,
-            limit=min(max(limit, 1), 1000),
+            after=whole_number(request, "after", 0, 2**63 - 1),
+            limit=max(whole_number(request, "max", _PAGE, _PAGE_MOST), 1),
         )
         return _answer(found)
 
     async def _show_instance(self, request: Request) -> Response:
-        return _answer(await self._engine.instance(request.path_params["id"]))
+        return _answer(await self._engine.instance(part(request, "id")))
 
     async def _delete_instance(self, request: Request) -> Response:
-        await self._engine.delete_instance(request.path_params["id"])
+        await self._engine.delete_instance(part(request, "id"))
         return Response(status_code=204)
 
     async def _show_history(self, request: Request) -> Response:
-        entries = await self._engine.history(request.path_params["id"])
+        entries = await self._engine.history(part(request, "id"))
         return _answer(
             [{"revision": each.revision, "at": each.at, "causes": _CAUSES.decode(each.causes)} for each in entries]
         )
 
     async def _command(self, request: Request) -> Response:
-        verb = request.path_params["verb"]
+        verb = part(request, "verb")
         if verb not in {"suspend", "resume", "cancel"}:
             raise Problem(404, f'an instance cannot be asked to "{verb}"; it can suspend, resume and cancel')
         body = await limited_body(request, _INPUT_BYTES)
-        try:
-            reason = msgspec.json.decode(body, type=dict[str, Any]).get("reason", "") if body else ""
-        except msgspec.DecodeError as error:
-            raise Problem(400, f"the body is no JSON object: {error}") from None
-        await self._engine.command(request.path_params["id"], Command(verb, str(reason)))
+        reason = _decode(body, Reason).reason if body else ""
+        command = Command(verb, reason)  # type: ignore[arg-type]
+        await self._engine.command(part(request, "id"), command)
         return await self._show_instance(request)
 
     async def _list_subscriptions(self, _request: Request) -> Response:
@@ -155,6 +164,18 @@ class EngineFace:
         if not self._engine.ready:
             raise Problem(503, "the engine is not ready: it is not yet subscribed to what its definitions need")
         return _answer({"status": "ready"})
+
+
+def _named(request: Request) -> tuple[str, str | None]:
+    """The definition and, where the path has one, the version that a request is about."""
+    return part(request, "id"), part(request, "version") if "version" in request.path_params else None
+
+
+def _decode(body: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Problem(400, f"the body is not what is asked for here: {error}") from None
 
 
 def _describe(row: DefinitionRow) -> dict[str, Any]:

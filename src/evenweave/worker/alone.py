@@ -118,7 +118,9 @@ class Alone:
             for accept in node.accepts:
                 channel = self._channel(came, accept.match.channel)
                 if accept.echo and tasks and (echo is None or echo[1] == tasks[-1]):
-                    ruled = bool(accept.match.correlate) and echo is None
+                    # A rule decides where the event has the values that it compares; one without them says nothing.
+                    rules = accept.match.correlate
+                    ruled = bool(rules) and echo is None and correlate.values(rules, came.event) is not None
                     causes.append(Arrival(channel, came.event, None if ruled else tasks[-1], echo=not ruled))
                 elif not accept.echo:
                     causes.append(Arrival(channel, came.event))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 import msgspec
 from msgspec import Struct
 
-from evenweave.cli.demo.orders import Orders, list_instances
+from evenweave.cli.demo.orders import Instances, Orders
 from evenweave.cli.demo.stack import Stack, find_example
 
+Say = Callable[[str], object]
 LOOK_S = 0.1
-STUCK_S = 120.0
+STUCK_S = 60.0
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _SERVICES = ("order", "payment", "shipment")
 _WORDS = {
     "placed": "placed in the store",
@@ -48,7 +52,9 @@ def demo(orders: int, as_json: bool) -> None:
     store, order, payment and shipment. Registers their documents, places orders, and follows each until it ended.
     Every fifth order is larger than the bank pays. Exits 0 when every order ended as its payment said.
     """
-    say = (lambda _: None) if as_json else click.echo
+    say: Say = (lambda _: None) if as_json else click.echo
+    for number in ENDING:
+        signal.signal(number, _leave)
     with tempfile.TemporaryDirectory(prefix="evenweave-demo-") as name, Stack(Path(name), find_example()) as stack:
         say("Starting Catalog, Runtime and Workflow Engine as three processes, then four services ...")
         stack.start()
@@ -56,7 +62,7 @@ def demo(orders: int, as_json: bool) -> None:
         for service in _SERVICES:
             stack.start_service(service)
         say(_introduction(stack))
-        result, right = _follow(stack, orders, None if as_json else click.echo)
+        result, right = _follow(stack, orders, say)
     if as_json:
         click.echo(msgspec.json.encode(result))
     else:
@@ -64,10 +70,15 @@ def demo(orders: int, as_json: bool) -> None:
     sys.exit(0 if right else 1)
 
 
-def _follow(stack: Stack, wanted: int, say: object) -> tuple[Result, bool]:
+def _leave(*_: object) -> None:
+    """End as Ctrl-C does: everything that was started is stopped on the way out."""
+    raise KeyboardInterrupt
+
+
+def _follow(stack: Stack, wanted: int, say: Say) -> tuple[Result, bool]:
     """Place the orders and look until all have ended, or nothing has moved for a long time."""
-    services = [stack.journal(name) for name in ("store", *_SERVICES)]
-    orders = Orders(services)
+    orders = Orders([stack.journal(name) for name in ("store", *_SERVICES)])
+    instances = Instances(stack.remote("engine"))
     began = moved = time.monotonic()
     stack.start_service("store", "--orders", str(wanted))
     done = 0
@@ -75,29 +86,26 @@ def _follow(stack: Stack, wanted: int, say: object) -> tuple[Result, bool]:
         stack.check_alive()
         for order, step in orders.look():
             moved = time.monotonic()
-            if callable(say):
-                say(f"  {order.id}  {_path(order.steps):<12} {_WORDS[step]}" + _amount(step, order.total))
-        completed = sum(
-            row["status"] in {"completed", "faulted", "cancelled"} for row in list_instances(stack.remote("engine"))
-        )
-        if completed != done:
-            done, moved = completed, time.monotonic()
+            say(f"  {order.id}  {_path(order.steps):<12} {_WORDS[step]}" + _amount(step, order.total))
+        instances.look()
+        if instances.ended != done:
+            done, moved = instances.ended, time.monotonic()
         if done >= wanted and _is_quiet(orders, wanted):
             break
         time.sleep(LOOK_S)
-    elapsed = time.monotonic() - began
-    orders.ask(stack.remote("engine"))
-    right = [order for order in orders.known.values() if order.ended_right]
-    completed = sum(order.status == "completed" for order in orders.known.values())
+    elapsed_s = time.monotonic() - began
+    orders.take_statuses(instances.statuses)
+    known = orders.known.values()
+    right = sum(order.ended_right for order in known)
     result = Result(
         orders=wanted,
-        completed=completed,
-        shipped=sum("shipped" in order.events for order in orders.known.values()),
-        denied=sum("denied" in order.events for order in orders.known.values()),
-        lost=wanted - len(right),
-        elapsed_s=round(elapsed, 2),
+        completed=sum(order.status == "completed" for order in known),
+        shipped=sum("shipped" in order.events for order in known),
+        denied=sum("denied" in order.events for order in known),
+        lost=wanted - right,
+        elapsed_s=round(elapsed_s, 2),
     )
-    return result, len(right) == wanted == len(orders.known)
+    return result, right == wanted == len(known) == len(instances.statuses)
 
 
 def _is_quiet(orders: Orders, wanted: int) -> bool:

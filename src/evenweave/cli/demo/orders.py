@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from evenweave.cli.remote import Remote
 
 DEFINITION = "storeorderworkflow"
+PLACED = "placed"
+ENDED = {"completed", "faulted", "cancelled"}
 _PAGE = 1000
 
 
@@ -25,8 +27,7 @@ class Order(Struct):
         total: What it costs.
         steps: What the services noted of it, in the order in which that was seen.
         events: By service's word, the ids of the events by which it was asked for.
-        status: The status of its instance, once that was seen.
-        instances: How many instances have this order.
+        status: The status of its instance, once that was asked for.
     """
 
     id: str
@@ -34,13 +35,19 @@ class Order(Struct):
     steps: list[str] = []
     events: dict[str, set[str]] = {}
     status: str = ""
-    instances: int = 0
+
+    @property
+    def instances(self) -> set[str]:
+        """The instances that asked a service for something: the id of an event begins with its instance's."""
+        asked = (event for step, events in self.events.items() if step != PLACED for event in events)
+        return {event.rpartition(":")[0] for event in asked}
 
     @property
     def ended_right(self) -> bool:
-        """Whether it ended as its payment said: shipped where it was paid, not shipped where it was denied."""
+        """Whether it ended as its payment said: shipped where it was paid, not where it was denied; each once."""
         paid, denied, shipped = ("paid" in self.events, "denied" in self.events, "shipped" in self.events)
-        return self.status == "completed" and self.instances == 1 and paid != denied and shipped == paid
+        once = all(len(events) == 1 for events in self.events.values()) and len(self.instances) == 1
+        return self.status == "completed" and once and paid != denied and shipped == paid
 
 
 class Orders:
@@ -72,25 +79,45 @@ class Orders:
             yield order, line["what"]
         seen.add(line["event"])
 
-    def ask(self, engine: Remote) -> None:
-        """Ask the Workflow Engine for the status of every order's instance."""
+    def take_statuses(self, statuses: dict[str, str]) -> None:
+        """Note what the Workflow Engine says of each order's instance, by instance."""
         for order in self.known.values():
-            order.instances = 0
-        for row in list_instances(engine):
-            instance = engine.call("GET", f"/v1/instances/{row['id']}")
-            found = self.known.get(instance["data"].get("order", {}).get("id", ""))
-            if found is not None:
-                found.status = instance["status"]
-                found.instances += 1
+            found = {statuses.get(instance, "") for instance in order.instances}
+            order.status = found.pop() if len(found) == 1 else ""
 
 
-def list_instances(engine: Remote) -> Iterator[dict[str, Any]]:
-    """All instances of the store's definition."""
-    after = 0
-    while True:
-        query = {"definition": DEFINITION, "after": after, "max": _PAGE}
-        rows = engine.call("GET", "/v1/instances", query=query)
-        yield from rows
-        if len(rows) < _PAGE:
-            return
-        after = rows[-1]["sequence"]
+class Instances:
+    """What the Workflow Engine says of the instances of the store's definition.
+
+    Attributes:
+        statuses: The newest status of each instance, by its id.
+    """
+
+    def __init__(self, engine: Remote) -> None:
+        self.statuses: dict[str, str] = {}
+        self._engine = engine
+        self._settled = 0
+
+    @property
+    def ended(self) -> int:
+        """How many have ended, or stopped with an error."""
+        return sum(status in ENDED for status in self.statuses.values())
+
+    def look(self) -> None:
+        """Ask for all that had not ended when they were last seen, page by page.
+
+        Instances come in the order of their starts, and end in nearly the same: behind the oldest one that has not
+        ended, only a few are asked for again.
+        """
+        after, settled = self._settled, True
+        while True:
+            query = {"definition": DEFINITION, "after": after, "max": _PAGE}
+            rows = self._engine.call("GET", "/v1/instances", query=query)
+            for row in rows:
+                self.statuses[row["id"]] = row["status"]
+                settled = settled and row["status"] in ENDED
+                after = row["sequence"]
+                if settled:
+                    self._settled = after
+            if len(rows) < _PAGE:
+                return

@@ -7,17 +7,21 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 import click
 
-from evenweave.cli.files import check_files
-from evenweave.cli.register import register_file
+from evenweave.cli.register import register_files
 from evenweave.cli.remote import Remote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 START_S = 20.0
 STOP_S = 10.0
+_PARTS = ("catalog", "runtime", "engine")
 _LISTENS = " listens on "
 
 
@@ -47,7 +51,7 @@ class Stack:
         Raises:
             click.ClickException: One does not come up; the message has the end of its log.
         """
-        for part in ("catalog", "runtime", "engine"):
+        for part in _PARTS:
             self.start_part(part)
 
     def start_part(self, part: str) -> None:
@@ -57,7 +61,7 @@ class Stack:
         command = [sys.executable, "-m", "evenweave", part, "--listen", listen, "--data", str(self.folder)]
         if part == "engine":
             command += ["--catalog", self.urls["catalog"], "--runtime", self.urls["runtime"]]
-        process = self._spawn(part, command)
+        process = self._spawn(part, command, stdout=subprocess.PIPE)
         assert process.stdout is not None
         line = _first_line(process.stdout)
         if _LISTENS not in line:
@@ -69,13 +73,12 @@ class Stack:
         """Start a service of the example; several of one kind differ in name and share their script."""
         path = self.example / f"{script or name}.py"
         command = [sys.executable, str(path), "--runtime", self.urls["runtime"], "--journal", str(self.journal(name))]
-        self._spawn(name, [*command, *arguments])
+        self._spawn(name, [*command, *arguments], stdout=subprocess.DEVNULL)
 
     def register(self) -> None:
         """Register the documents of the example."""
-        files = check_files(sorted(self.example.glob("*.yaml")), registered=True)
-        for file in sorted(files, key=lambda one: one.kind != "asyncapi"):
-            register_file(file, self.remote("catalog"), self.remote("engine"))
+        files = [str(path) for path in sorted(self.example.glob("*.yaml"))]
+        register_files(files, self.remote("catalog"), self.remote("engine"))
 
     def remote(self, part: str) -> Remote:
         """One of the three, to be asked."""
@@ -93,8 +96,8 @@ class Stack:
     def kill(self, name: str) -> None:
         """Kill a process as a power cut would."""
         process = self._processes.pop(name)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        _reap(process)
 
     def wait(self, name: str, timeout_s: float) -> int:
         """Wait for a process to end by itself; its exit status."""
@@ -113,28 +116,55 @@ class Stack:
 
     def stop(self) -> None:
         """Stop everything, services first; what does not stop within its time is killed."""
-        order = ["engine", "runtime", "catalog"]
-        services = [name for name in self._processes if name not in order]
-        for group in (services, order):
-            running = [self._processes.pop(name) for name in group if name in self._processes]
-            for process in running:
-                process.terminate()
-            for process in running:
-                try:
-                    process.wait(STOP_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        with _undisturbed():
+            services = [name for name in self._processes if name not in _PARTS]
+            for group in (services, reversed(_PARTS)):
+                running = [self._processes.pop(name) for name in group if name in self._processes]
+                for process in running:
+                    process.terminate()
+                for process in running:
+                    _reap(process)
 
-    def _spawn(self, name: str, command: list[str]) -> subprocess.Popen[str]:
+    def _spawn(self, name: str, command: list[str], *, stdout: int) -> subprocess.Popen[str]:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EVENWEAVE_")}
         # The processes take their settings from here alone, wherever the demo is started.
         with (self.folder / f"{name}.log").open("a", encoding="utf-8") as log:
             process = subprocess.Popen(  # noqa: S603 - the commands are ours
-                command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+                command,
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=log,
+                text=True,
             )
         self._processes[name] = process
         return process
+
+
+def _reap(process: subprocess.Popen[str]) -> None:
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let no second Ctrl-C, and no other signal to end, come between: processes would stay behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _first_line(stream: IO[str]) -> str:
