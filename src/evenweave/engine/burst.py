@@ -7,8 +7,7 @@ burst that fails leaves nothing behind.
 from __future__ import annotations
 
 from collections import deque
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from msgspec import Struct
 
@@ -17,37 +16,20 @@ from evenweave.engine import correlate, evaluate, life
 from evenweave.engine.causes import Arrival, Begin, Cause, Command, Continue, Deadline
 from evenweave.engine.effects import Claim, Effect
 from evenweave.engine.fault import Fault
-from evenweave.engine.instance import Fiber, Frame, Instance, Reason, copy
-from evenweave.engine.merge import merge
-from evenweave.engine.nodes import ENDED, ENTER, EXPIRE, await_
-from evenweave.plan.nodes import Do, Edge, Into, Leave, Node, Plan
+from evenweave.engine.instance import Fiber, Frame, Instance, Opening, Reason, copy, fresh
+from evenweave.engine.joins import Join, find_joins
+from evenweave.engine.limits import LIMITS, Limits
+from evenweave.engine.listening import adopt, find, forget, will_wait
+from evenweave.engine.moves import push, stop
+from evenweave.engine.nodes import AGAIN, ENDED, ENTER, EXPIRE, await_
+from evenweave.plan.nodes import Do
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-NOTHING = Ellipsis
-"""The result of a node that leaves the data around it as it is."""
+    from evenweave.plan.nodes import AnyNode, Plan
 
-
-class Limits(Struct, frozen=True):
-    """What one burst may use up, and what one instance may become.
-
-    Attributes:
-        nodes: How many nodes a burst enters; the rest becomes a new cause.
-        fuel: What all expressions of a burst may use up together.
-        effects: How many effects a burst may ask for.
-        state_bytes: How large the encoded state may be.
-        bursts: How many bursts an instance may run without waiting; then it is suspended.
-    """
-
-    nodes: int = 10_000
-    fuel: int = 1_000_000
-    effects: int = 10_000
-    state_bytes: int = 1024 * 1024
-    bursts: int = 100
-
-
-LIMITS = Limits()
+__all__ = ["LIMITS", "Burst", "Limits", "Step", "fresh", "start", "step"]
 
 
 class Step(Struct, frozen=True):
@@ -56,7 +38,8 @@ class Step(Struct, frozen=True):
     Attributes:
         instance: The new state.
         effects: What it asks of the outside, in order.
-        taken: For each cause, whether the instance took it; an arrival that it did not take is somebody else's, or waits.
+        taken: For each cause, whether the instance took it; an arrival that it did not take is somebody else's, or
+            waits.
     """
 
     instance: Instance
@@ -75,6 +58,9 @@ def step(plan: Plan, instance: Instance, causes: Sequence[Cause], *, now: float,
         causes: What moves it.
         now: Seconds since the epoch.
         limits: What the burst may use up.
+
+    Raises:
+        evenweave.engine.life.NotAllowed: A command that the status does not allow.
     """
     burst = Burst(plan, instance, now=now, limits=limits)
     taken = [burst.apply(cause) for cause in causes]
@@ -86,37 +72,31 @@ def start(plan: Plan, *, tenant: str, id: str, begin: Begin, now: float, limits:
     return step(plan, fresh(plan, tenant=tenant, id=id, now=now), [begin], now=now, limits=limits)
 
 
-def fresh(plan: Plan, *, tenant: str, id: str, now: float) -> Instance:  # noqa: A002
-    """An instance to which nothing has happened yet."""
-    return Instance(
-        tenant=tenant,
-        id=id,
-        definition=plan.id,
-        version=plan.version,
-        digest=plan.digest,
-        status="pending",
-        started=now,
-        updated=now,
-    )
-
-
 class Burst:
     """A burst in progress; `apply` causes, then `close` it.
 
-    The modules of `evenweave.engine.nodes` work on it through its public methods.
+    `evenweave.engine.moves` and the modules of `evenweave.engine.nodes` work on it through its public attributes.
+
+    Attributes:
+        plan: What the instance runs.
+        instance: Its state as far as the burst got.
+        now: Seconds since the epoch.
+        limits: What the burst may use up.
+        effects: What it has asked of the outside.
+        trace: The traceparent and tracestate that published events carry.
     """
 
     __slots__ = (
+        "_base",
+        "_bound",
+        "_joins",
         "_left",
-        "_paused",
-        "_scopes",
-        "begin",
+        "_ready",
         "effects",
         "instance",
         "limits",
         "now",
         "plan",
-        "ready",
         "trace",
     )
 
@@ -126,12 +106,12 @@ class Burst:
         self.now = now
         self.limits = limits
         self.effects: list[Effect] = []
-        self.ready: deque[tuple[Fiber, Node]] = deque()
-        self.begin: Begin | None = None
         self.trace: tuple[Any, Any] = (None, None)
+        self._ready: deque[Fiber] = deque()
         self._left = limits.nodes
-        self._paused = False
-        self._scopes: dict[int, evaluate.Scope] = {}
+        self._joins: dict[int, Join] | None = None
+        self._base: evaluate.Scope | None = None
+        self._bound: tuple[Fiber, evaluate.Scope] | None = None
 
     # The causes.
 
@@ -139,37 +119,44 @@ class Burst:
         """Move the instance by one cause; whether it took it.
 
         Raises:
-            life.NotAllowed: A command that the status does not allow.
+            life.NotAllowed: A command that the status does not allow, or a beginning after the first.
         """
+        status = self.instance.status
+        self.trace = (None, None)
         match cause:
             case Arrival():
-                if self.instance.status not in {"waiting", "running"}:
+                if status == "running":
+                    self._wake()
+                elif status != "waiting":
                     return False
                 if not await_.arrive(self, cause):
                     return False
-                self._run()
             case Begin():
                 self._turn("start")
                 self._begin(cause)
-                self._run()
             case Deadline():
-                if self.instance.status != "waiting":
+                if status == "running":
+                    self._wake()
+                elif status != "waiting":
                     return False
                 if not self._expire():
                     return False
-                self._run()
             case Continue():
-                if self.instance.status != "running":
+                if status != "running":
                     return False
-                self._resume()
-                self._run()
+                self._wake()
+                self._expire()
             case Command():
-                self._command(cause)
+                if not self._command(cause):
+                    return True
+            case _:
+                assert_never(cause)
+        self._run()
         return True
 
     def expects(self, cause: Arrival) -> bool:
-        """Whether something in the instance waits for the event, though its status may not let it take it now."""
-        return await_.find(self, cause) is not None
+        """Whether something in the instance waits for the event, or will, though it cannot take it now."""
+        return find(self, cause) is not None or will_wait(self, cause)
 
     def close(self, taken: list[bool]) -> Step:
         """End the burst."""
@@ -178,257 +165,153 @@ class Burst:
         return Step(self.instance, self.effects, taken)
 
     def _begin(self, cause: Begin) -> None:
-        self.begin = cause
-        self.instance.data = cause.input
-        fiber = Fiber(self.take(), 0, 0, [])
-        self.instance.fibers.append(fiber)
+        instance = self.instance
+        instance.data = cause.input
         if cause.event is not None:
             self.carry(cause.event)
-            match = self.plan.starts[cause.start].accept.match
-            await_.adopt(self, match, cause.event)
-            claimed = correlate.claim(match, cause.event)
+            instance.opening = Opening(cause.start, cause.event)
+            accept = self.plan.starts[cause.start].accept
+            adopt(self, accept, cause.event)
+            claimed = correlate.claim(accept.match, cause.event)
             if claimed:
-                self.instance.claims = [claimed]
+                instance.claims = [claimed]
                 self.effects.append(Claim(claimed))
-        self.attempt(fiber, self.plan.root, lambda: self.descend(fiber, self.plan.root, cause.input))
+        fiber = Fiber(self.take(), 0, 0, [])
+        instance.fibers.append(fiber)
+        push(self, fiber, self.plan.root, cause.input)
+        self.queue(fiber, self.plan.root)
 
-    def _command(self, cause: Command) -> None:
+    def _command(self, cause: Command) -> bool:
+        """Do what a command asks for; whether the instance runs now."""
+        instance = self.instance
         match cause.verb:
             case "cancel":
                 self._turn("cancel")
-                self._drop_all()
-                self.instance.data = self.data
-                self.instance.fibers = []
-                self.instance.reason = Reason(cause.type, cause.reason or "cancelled", "", self.now)
+                self._end_all()
+                instance.reason = Reason(cause.type, cause.reason or "cancelled", "", self.now)
             case "suspend":
                 self._turn("suspend")
-                self.instance.reason = Reason(cause.type, cause.reason or "suspended", "", self.now)
-            case "resume":
-                self._turn("resume")
-                self.instance.reason = None
-                self.instance.bursts = 0
-                self._expire()
-                self._resume()
-                self._run()
+                instance.reason = Reason(cause.type, cause.reason or "suspended", "", self.now)
             case "fault":
                 self._turn("fault")
-                self.instance.reason = Reason(cause.type, cause.reason, "", self.now)
+                instance.reason = Reason(cause.type, cause.reason, "", self.now)
+            case "resume" if instance.status == "suspended" and not instance.counter:
+                self._turn("reopen")  # it was suspended before it began
+                instance.reason = None
+            case "resume" | "retry":
+                self._turn(cause.verb)
+                instance.reason = None
+                instance.bursts = 0
+                for fiber in instance.fibers:
+                    if fiber.blocked == "fault":
+                        fiber.blocked = ""
+                self._wake()
+                self._expire()
+                return True
+            case _:
+                assert_never(cause.verb)
+        return False
 
     def _expire(self) -> bool:
+        """Tell every frame whose deadline is over, the earliest first; whether there is one."""
         over = [
-            (fiber, frame)
+            (frame.deadline, frame.activation, fiber, frame)
             for fiber in self.instance.fibers
             for frame in fiber.frames
             if frame.deadline is not None and frame.deadline <= self.now
         ]
-        for fiber, frame in over:
-            node = self.plan.nodes[frame.position]
-            if fiber in self.instance.fibers and frame in fiber.frames:  # an earlier one may have ended it
-                self.attempt(fiber, node, partial(EXPIRE[node.__class__], self, fiber, frame, node))
+        over.sort(key=lambda each: each[:2])
+        for _, _, fiber, frame in over:
+            if frame in fiber.frames:  # an earlier one may have ended it
+                node = self.plan.nodes[frame.position]
+                EXPIRE[node.__class__](self, fiber, frame, node)
         return bool(over)
-
-    def _resume(self) -> None:
-        for fiber in self.instance.fibers:
-            if not fiber.blocked and fiber.at:
-                node = self.plan.nodes[fiber.at]
-                fiber.at = ""
-                self.ready.append((fiber, node))
 
     # The moves.
 
+    def queue(self, fiber: Fiber, node: AnyNode, *, again: bool = False) -> None:
+        """Give a fiber its turn at this node, behind those that are ready before it."""
+        fiber.at = node.position
+        fiber.again = again
+        self._ready.append(fiber)
+
+    def _wake(self) -> None:
+        """Give a turn to what was left over from a burst that was too long, or stopped."""
+        waiting = set(map(id, self._ready))
+        self._ready.extend(
+            fiber
+            for fiber in self.instance.fibers
+            if not fiber.blocked and fiber.at is not None and id(fiber) not in waiting
+        )
+
     def _run(self) -> None:
-        instance = self.instance
+        instance, ready = self.instance, self._ready
         if instance.status == "waiting":
             self._turn("move")
-        ready = self.ready
-        while ready and instance.status == "running":
-            fiber, node = ready.popleft()
-            self.attempt(fiber, node, partial(self._advance, fiber, node))
+        while ready and self._left > 0 and instance.status == "running":
+            fiber = ready.popleft()
+            if fiber.frames:
+                self._advance(fiber)
+        instance.fibers = [fiber for fiber in instance.fibers if fiber.frames]
         if instance.status != "running":
-            return
-        if self._paused:
+            ready.clear()
+        elif ready:
             self._turn("pause")
             instance.bursts += 1
             if instance.bursts > self.limits.bursts:
                 self._turn("suspend")
-                instance.reason = Reason(
-                    "limit", f"{self.limits.bursts} bursts of {self.limits.nodes} nodes without waiting", "", self.now
-                )
+                limit = f"{self.limits.bursts} bursts of {self.limits.nodes} nodes without waiting"
+                instance.reason = Reason("limit", limit, "", self.now)
         elif instance.fibers or self.plan.keep_active:
             self._turn("wait")
             instance.bursts = 0
         else:
             self._turn("end")
 
-    def _advance(self, fiber: Fiber, node: Node | None) -> None:
-        while node is not None:
-            if self._left <= 0:
-                fiber.at = node.position
-                self._paused = True
-                return
-            self._left -= 1
-            try:
-                node = ENTER[node.__class__](self, fiber, node)
-            except Fault as fault:
-                fiber.at = node.position
-                if not fault.reference:
-                    fault.reference = node.reference
-                raise
+    def _advance(self, fiber: Fiber) -> None:
+        """Run a fiber until it waits, ends, or the burst is too long."""
+        node: AnyNode | None = self.plan.nodes[fiber.at]  # type: ignore[index]
+        again = fiber.again
+        fiber.at = None
+        fiber.again = False
+        try:
+            while node is not None:
+                current = node
+                if self._left <= 0:
+                    fiber.at = current.position
+                    fiber.again = again
+                    self._ready.appendleft(fiber)
+                    return
+                self._left -= 1
+                if again:
+                    again = False
+                    node = AGAIN[current.__class__](self, fiber, fiber.frames[-1], current)
+                else:
+                    node = ENTER[current.__class__](self, fiber, current)
+        except Fault as fault:
+            self._fault(fiber, current, fault)
+        except RecursionError:
+            self._fault(fiber, current, Fault("limit", "the data is nested too deeply"))
 
-    def _fault(self, fiber: Fiber, node: Node, fault: Fault) -> None:
+    def _fault(self, fiber: Fiber, node: AnyNode, fault: Fault) -> None:
+        # A node that has made its frame goes on from there; a Do that has not come to its first node is entered again.
+        entered = node.__class__ is not Do and fiber.frames[-1].position == node.position
+        stop(fiber, node, fault, again=entered)
         fiber.blocked = "fault"
-        fiber.at = fiber.at or node.position
-        for other, following in self.ready:
-            other.at = following.position
-        self.ready.clear()
         self._turn("fault")
-        self.instance.reason = Reason(fault.type, fault.title, fault.reference or node.reference, self.now)
+        self.instance.reason = Reason(fault.type, fault.title, fault.reference, self.now)
 
     def _turn(self, turn: life.Turn) -> None:
         self.instance.status = life.after(self.instance.status, turn)
 
-    # What nodes are made of.
+    # What moves and nodes ask for.
 
-    def attempt(self, fiber: Fiber, node: Node, move: Callable[[], Node | None]) -> None:
-        """Make a move of a fiber; a fault in it faults the instance, at the node."""
-        try:
-            following = move()
-        except Fault as fault:
-            self._fault(fiber, node, fault)
-        else:
-            if following is not None:
-                self.ready.append((fiber, following))
-
-    def take(self) -> int:
-        """The next value of the instance's counter: of an activation, or of an effect (PROTOCOL section 1)."""
-        self.instance.counter += 1
-        return self.instance.counter
-
-    def scope(self, fiber: Fiber) -> evaluate.Scope:
-        """What expressions see in this fiber."""
-        known = self._scopes.get(fiber.id)
-        if known is None:
-            instance, plan = self.instance, self.plan
-            variables: dict[str, Any] = {
-                "CONST": plan.constants,
-                "WORKFLOW": {"id": plan.id, "name": plan.name, "version": plan.version, "instanceId": instance.id},
-            }
-            if fiber.frames and fiber.frames[0].variables:
-                variables.update(fiber.frames[0].variables)
-            shared = next(iter(self._scopes.values()), None)
-            budget = jq.Budget(self.limits.fuel, now=self.now) if shared is None else shared.budget
-            known = self._scopes[fiber.id] = evaluate.Scope(variables, budget)
-        return known
-
-    def ask(self, effect: Effect) -> None:
-        """Ask something of the outside.
-
-        Raises:
-            Fault: The burst asks for too much.
-        """
-        if len(self.effects) >= self.limits.effects:
-            raise Fault("limit", f"more than {self.limits.effects} effects in one burst")
-        self.effects.append(effect)
-
-    def carry(self, event: dict[str, Any]) -> None:
-        """Let the events that the burst publishes carry the trace of the event that caused it."""
-        self.trace = (event.get("traceparent"), event.get("tracestate"))
-
-    def push(self, fiber: Fiber, node: Node, data: Any) -> Frame:
-        """Enter a node that needs a frame."""
-        frame = Frame(node.position, self.take(), data, started=self.now)
-        fiber.frames.append(frame)
-        return frame
-
-    def descend(self, fiber: Fiber, node: Do, data: Any, variables: dict[str, Any] | None = None) -> Node | None:
-        """Run a node that is the outermost one of a fiber; the node that comes first in it."""
-        frame = self.push(fiber, node, data)
-        frame.variables = variables
-        if node.input is not None:
-            frame.data = evaluate.narrow(node.input, data, self.scope(fiber))
-        if node.body.first is not None:
-            return self.plan.nodes[node.body.first]
-        self._end_fiber(fiber, node)
-        return None
-
-    def leave(self, fiber: Fiber, node: Node, result: Any, edge: Edge) -> Node | None:
-        """Fold the node's result into the data around it and follow the edge.
-
-        Returns the node of the same fiber that comes next; none where the fiber ended or somebody else goes on.
-        """
-        frames = fiber.frames
-        inner: Frame | None = None
-        while True:
-            if result is not NOTHING:
-                try:
-                    if node.output is not None:
-                        result = evaluate.narrow(node.output, result, self.scope(fiber))
-                    self.fold(fiber, node.into, result)
-                except Fault:
-                    if inner is not None:  # what is faulted keeps its frames
-                        frames.append(inner)
-                    raise
-            if edge.__class__ is str:
-                return self.plan.nodes[edge]
-            if edge is Leave.TERMINATE:
-                self._terminate()
-                return None
-            around = frames[-1]
-            outer = self.plan.nodes[around.position]
-            assert isinstance(outer, Do)
-            if len(frames) == 1:
-                self._end_fiber(fiber, outer)
-                return None
-            inner = frames.pop()
-            node, result = outer, (around.last if outer.yields == "last" else around.data)
-            edge = Leave.END if edge is Leave.END else outer.then
-
-    def fold(self, fiber: Fiber, into: Into, result: Any) -> None:
-        """Fold a result into the data of the fiber's innermost frame."""
-        if into.mode == "discard":
-            return
-        around = fiber.frames[-1]
-        if into.select is not None:
-            result = evaluate.value(into.select, result, self.scope(fiber))
-        if self.plan.nodes[around.position].yields == "last":  # type: ignore[attr-defined]
-            around.last = result
-        if into.mode == "replace":
-            around.data = result
-        elif into.to is not None:
-            place = evaluate.path(into.to, around.data, self.scope(fiber))
-            try:
-                around.data = jq.setpath(around.data, place, merge(jq.getpath(around.data, place), result))
-            except jq.JqError as error:
-                raise Fault("data", f"{error} in ${{ {into.to.source} }}", into.to.reference) from None
-        elif result.__class__ is dict:
-            around.data = merge(around.data, result)
-        elif result is not None:
-            around.data = merge(around.data, {into.name: result})
-
-    def spawn(
-        self, fiber: Fiber, frame: Frame, node: Do, index: int, data: Any, variables: dict[str, Any] | None
-    ) -> None:
-        """Start a child of a fork or a loop."""
-        child = Fiber(self.take(), frame.activation, index, [])
-        self.instance.fibers.append(child)
-        inherited = fiber.frames[0].variables
-        if inherited:
-            variables = inherited if variables is None else {**inherited, **variables}
-        self.attempt(child, node, lambda: self.descend(child, node, data, variables))
-
-    def drop(self, parent: int) -> None:
-        """Remove the children of a fork's or loop's frame, with everything in them and everything they wait for."""
-        gone = [fiber for fiber in self.instance.fibers if fiber.parent == parent]
-        for fiber in gone:
-            self.instance.fibers.remove(fiber)
-            self._forget(fiber)
-            for frame in fiber.frames:
-                if frame.branches is not None:
-                    self.drop(frame.activation)
-        if gone and self.ready:
-            left = [item for item in self.ready if item[0] not in gone]
-            self.ready.clear()
-            self.ready.extend(left)
+    @property
+    def joins(self) -> dict[int, Join]:
+        """The forks and loops that have begun, by the activation of their frame."""
+        if self._joins is None:
+            self._joins = find_joins(self.instance.fibers)
+        return self._joins
 
     @property
     def data(self) -> Any:
@@ -437,6 +320,40 @@ class Burst:
             if fiber.parent == 0 and fiber.frames:
                 return fiber.frames[0].data
         return self.instance.data
+
+    def take(self) -> int:
+        """The next value of the instance's counter: of an activation, or of an effect (PROTOCOL section 1)."""
+        instance = self.instance
+        instance.counter = value = instance.counter + 1
+        return value
+
+    def scope(self, fiber: Fiber) -> evaluate.Scope:
+        """What expressions see in this fiber."""
+        base = self._base
+        if base is None:
+            plan, instance = self.plan, self.instance
+            workflow = {"id": plan.id, "name": plan.name, "version": plan.version, "instanceId": instance.id}
+            budget = jq.Budget(self.limits.fuel, now=self.now)
+            base = self._base = evaluate.Scope({"CONST": plan.constants, "WORKFLOW": workflow}, budget)
+        variables = fiber.frames[0].variables
+        if not variables:
+            return base
+        if self._bound is None or self._bound[0] is not fiber:
+            self._bound = fiber, evaluate.Scope({**base.variables, **variables}, base.budget)
+        return self._bound[1]
+
+    def check_room(self, count: int) -> None:
+        """Make sure that so many effects can be asked for.
+
+        Raises:
+            Fault: The burst would ask for too much.
+        """
+        if len(self.effects) + count > self.limits.effects:
+            raise Fault("limit", f"more than {self.limits.effects} effects in one burst")
+
+    def carry(self, event: dict[str, Any]) -> None:
+        """Let the events that are published from here on carry the trace of the event that caused them."""
+        self.trace = (event.get("traceparent"), event.get("tracestate"))
 
     def task(self, fiber: Fiber) -> Frame | None:
         """The frame of the task around: its activation is what triggers carry and replies echo."""
@@ -447,37 +364,26 @@ class Burst:
                 return frame
         return None
 
-    def _end_fiber(self, fiber: Fiber, node: Do) -> None:
-        frame = fiber.frames[-1]
-        result = frame.last if node.yields == "last" else frame.data
-        if node.output is not None:
-            result = evaluate.narrow(node.output, result, self.scope(fiber))
-        self.instance.fibers.remove(fiber)
-        fiber.frames.pop()
-        if fiber.parent == 0:
-            self.instance.data = result
-            return
-        for parent in self.instance.fibers:
-            for outer in parent.frames:
-                if outer.activation == fiber.parent:
-                    around = self.plan.nodes[outer.position]
-                    move = partial(ENDED[around.__class__], self, parent, outer, around, fiber.index, result)
-                    self.attempt(parent, around, move)
-                    return
-        raise AssertionError(f"fiber {fiber.id} has no parent")
+    def end_child(self, fiber: Fiber, result: Any) -> None:
+        """A child of a fork or a loop has ended with a result: tell its node."""
+        join = self.joins[fiber.parent]
+        del join.children[fiber.id]
+        node = self.plan.nodes[join.frame.position]
+        ENDED[node.__class__](self, join, node, fiber.index, result)
 
-    def _terminate(self) -> None:
-        self.instance.data = self.data
-        self._drop_all()
-        self.instance.fibers = []
-        self.ready.clear()
+    def terminate(self) -> None:
+        """End the instance, whatever else goes on in it."""
         self._turn("end")
+        self._end_all()
 
-    def _drop_all(self) -> None:
-        for fiber in self.instance.fibers:
-            self._forget(fiber)
-
-    def _forget(self, fiber: Fiber) -> None:
-        for frame in fiber.frames:
-            if frame.waiting is not None:
-                await_.forget(self, frame)
+    def _end_all(self) -> None:
+        instance = self.instance
+        instance.data = self.data
+        instance.opening = None
+        for fiber in instance.fibers:
+            for frame in fiber.frames:
+                if frame.waiting is not None:
+                    forget(self, frame)
+            fiber.frames.clear()
+        instance.fibers = []
+        self._ready.clear()

@@ -27,8 +27,8 @@ class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):
     Attributes:
         channel: Where it arrived.
         event: The event.
-        activation: The activation that it has to match: of a task (an echo) or of an await (a wait row); `None` lets the
-            instance look through everything that it waits for (correlation).
+        activation: The activation that it has to match: of a task (an echo) or of an await (a wait row); `None` lets
+            the instance look through everything that it waits for (correlation).
         echo: The activation is a task's.
     """
 
@@ -47,15 +47,16 @@ class Continue(Struct, frozen=True, tag_field="cause", tag="continue"):
 
 
 class Command(Struct, frozen=True, tag_field="cause", tag="command"):
-    """What a person asks for.
+    """What a person asks for, or the shell around the engine.
 
     Attributes:
-        verb: The command.
+        verb: The command. ``retry`` lets a faulted instance run the node again that stopped it; ``fault`` is the
+            shell's: something that the instance asked for can never be done.
         reason: One sentence that says why, for the instance's reason.
         type: The type of the reason.
     """
 
-    verb: Literal["suspend", "resume", "cancel", "fault"]
+    verb: Literal["suspend", "resume", "cancel", "fault", "retry"]
     reason: str = ""
     type: str = "command"
 

@@ -1,48 +1,60 @@
-"""How an instance's state is written down: msgpack behind a byte that names the format."""
+"""How an instance's state is written down: msgpack behind a byte that names the format.
+
+Frames share most of their data with the frame around them. What they share is written once: a frame whose data is that
+of the frame below it says so, and a member that is the very value of the same name there is written as a mark. Reading
+shares it again, so a loop over a large collection does not write the collection once for every item.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.msgpack import Ext
 
-from evenweave.engine.instance import Branches, Fiber, Frame, Instance, Reason, Status, Waiting
+from evenweave.engine.instance import Blocked, Branches, Fiber, Frame, Instance, Opening, Reason, Status, Waiting
 from evenweave.errors import EvenweaveError
 
-FORMAT = 1
+FORMAT: Final = 1
+
+_SHARED: Final = Ext(1, b"")
+_WHOLE_NUMBER: Final = 2  # of more bits than msgpack has
 
 
 class UnreadableState(EvenweaveError):
     """Stored bytes are no state that this version can read: damaged, or written by a newer version."""
 
 
-class _Frame(Struct, array_like=True):
+# Fields are only ever added at the end, with a default: an older worker ignores them, a newer one fills them in.
+
+
+class _Frame(Struct, array_like=True, gc=False):
     position: str
     activation: int
-    same: bool  # the data is that of the frame below: most frames of a fiber share one value, it is written once
+    same: bool
     data: Any
     started: float
-    variables: dict[str, Any] | None = None
-    last: Any = None
-    deadline: float | None = None
-    attempt: int = 0
-    waiting: Waiting | None = None
-    branches: Branches | None = None
-    correlates: Any = None
+    variables: dict[str, Any] | None
+    last: Any
+    deadline: float | None
+    attempt: int
+    waiting: Waiting | None
+    branches: Branches | None
+    correlates: Any
 
 
-class _Fiber(Struct, array_like=True):
+class _Fiber(Struct, array_like=True, gc=False):
     id: int
     parent: int
     index: int
     frames: list[_Frame]
-    blocked: str
-    at: str
+    blocked: Blocked
+    at: str | None
+    again: bool
 
 
-class _Instance(Struct, array_like=True):
-    # Fields are only ever added at the end, with a default: an older worker ignores them, a newer one fills them in.
+class _Instance(Struct, array_like=True, gc=False):
     tenant: str
     id: str
     definition: str
@@ -63,16 +75,33 @@ class _Instance(Struct, array_like=True):
     claims: list[str]
     compensation: list[Any]
     bursts: int
+    opening: Opening | None
 
 
-_ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_Instance)
-_MARK = bytes([FORMAT])
+class _Lost:
+    """The type of `_MARK`."""
+
+
+_MARK: Final = _Lost()
+
+
+def _read_ext(code: int, data: memoryview) -> Any:
+    if code == _SHARED.code:
+        return _MARK
+    if code == _WHOLE_NUMBER:
+        return int(bytes(data))
+    raise ValueError(f"extension {code} is not known")
+
+
+_ENCODE = msgspec.msgpack.Encoder().encode
+_DECODE = msgspec.msgpack.Decoder(_Instance, ext_hook=_read_ext).decode
+_HEAD: Final = bytes([FORMAT])
 
 
 def encode(instance: Instance) -> bytes:
     """The bytes of a state."""
     i = instance
+    outer = _outer_data(i)
     wire = _Instance(
         i.tenant,
         i.id,
@@ -86,7 +115,7 @@ def encode(instance: Instance) -> bytes:
         i.counter,
         i.data,
         i.correlation,
-        [_Fiber(f.id, f.parent, f.index, _pack(f.frames), f.blocked, f.at) for f in i.fibers],
+        [_Fiber(f.id, f.parent, f.index, _pack(f.frames, outer[f.parent]), f.blocked, f.at, f.again) for f in i.fibers],
         i.reason,
         i.held,
         i.parent,
@@ -94,8 +123,12 @@ def encode(instance: Instance) -> bytes:
         i.claims,
         i.compensation,
         i.bursts,
+        i.opening,
     )
-    return _MARK + _ENCODER.encode(wire)
+    try:
+        return _HEAD + _ENCODE(wire)
+    except OverflowError:
+        return _HEAD + _ENCODE(_widen(wire))
 
 
 def decode(data: bytes) -> Instance:
@@ -108,50 +141,70 @@ def decode(data: bytes) -> Instance:
         found = data[0] if data else "nothing"
         raise UnreadableState(f"the state has format {found}, this version of Evenweave reads format {FORMAT}")
     try:
-        w = _DECODER.decode(memoryview(data)[1:])
-    except msgspec.MsgspecError as error:
-        raise UnreadableState(f"the state is damaged: {error}") from error
-    return Instance(
-        tenant=w.tenant,
-        id=w.id,
-        definition=w.definition,
-        version=w.version,
-        digest=w.digest,
-        status=w.status,
-        started=w.started,
-        updated=w.updated,
-        revision=w.revision,
-        counter=w.counter,
-        data=w.data,
-        correlation=w.correlation,
-        fibers=[
-            Fiber(f.id, f.parent, f.index, _unpack(f.frames), f.blocked, f.at)  # type: ignore[arg-type]
-            for f in w.fibers
-        ],
-        reason=w.reason,
-        held=w.held,
-        parent=w.parent,
-        chain=w.chain,
-        claims=w.claims,
-        compensation=w.compensation,
-        bursts=w.bursts,
+        return _restore(_DECODE(memoryview(data)[1:]))
+    except (msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UnreadableState(f"the state is damaged: {type(error).__name__}: {error}") from error
+
+
+def _restore(w: _Instance) -> Instance:
+    i = Instance(
+        w.tenant,
+        w.id,
+        w.definition,
+        w.version,
+        w.digest,
+        w.status,
+        w.started,
+        w.updated,
+        w.revision,
+        w.counter,
+        w.data,
+        w.correlation,
+        [],
+        w.reason,
+        w.held,
+        w.parent,
+        w.chain,
+        w.claims,
+        w.compensation,
+        w.bursts,
+        w.opening,
     )
+    outer = {0: w.data}
+    for f in w.fibers:
+        frames = _unpack(f.frames, outer[f.parent])
+        i.fibers.append(Fiber(f.id, f.parent, f.index, frames, f.blocked, f.at, f.again))
+        for frame in frames:
+            if frame.branches is not None:
+                outer[frame.activation] = frame.data
+    return i
 
 
-def _pack(frames: list[Frame]) -> list[_Frame]:
+def _outer_data(instance: Instance) -> dict[int, Any]:
+    """What the outermost frame of a fiber shares its data with: that of the fork or loop around, by its activation."""
+    outer = {0: instance.data}
+    if len(instance.fibers) > 1:
+        for fiber in instance.fibers:
+            for frame in fiber.frames:
+                if frame.branches is not None:
+                    outer[frame.activation] = frame.data
+    return outer
+
+
+def _pack(frames: list[Frame], below: Any) -> list[_Frame]:
     packed = []
-    below: Any = _Frame  # no data is this
     for f in frames:
-        same = f.data is below
-        below = f.data
+        data = f.data
+        # Only of values that have an identity of their own: whether two equal numbers are one object says nothing.
+        same = data is below and data.__class__ in _CONTAINERS
         packed.append(
             _Frame(
                 f.position,
                 f.activation,
                 same,
-                None if same else f.data,
+                None if same else _difference(data, below),
                 f.started,
-                f.variables,
+                f.variables and _difference(f.variables, data),
                 f.last,
                 f.deadline,
                 f.attempt,
@@ -160,20 +213,20 @@ def _pack(frames: list[Frame]) -> list[_Frame]:
                 f.correlates,
             )
         )
+        below = data
     return packed
 
 
-def _unpack(packed: list[_Frame]) -> list[Frame]:
-    frames: list[Frame] = []
-    below: Any = None
+def _unpack(packed: list[_Frame], below: Any) -> list[Frame]:
+    frames = []
     for f in packed:
-        below = below if f.same else f.data
+        below = below if f.same else _share(f.data, below)
         frames.append(
             Frame(
                 f.position,
                 f.activation,
                 below,
-                f.variables,
+                f.variables and _share(f.variables, below),
                 f.last,
                 f.started,
                 f.deadline,
@@ -184,3 +237,40 @@ def _unpack(packed: list[_Frame]) -> list[Frame]:
             )
         )
     return frames
+
+
+_CONTAINERS: Final = (dict, list)
+
+
+def _difference(data: Any, below: Any) -> Any:
+    """The data with a mark for each member that it shares with the data below."""
+    if data.__class__ is not dict or below.__class__ is not dict:
+        return data
+    written = data
+    for key, value in data.items():
+        if value.__class__ in _CONTAINERS and value and below.get(key) is value:
+            if written is data:
+                written = data.copy()
+            written[key] = _SHARED
+    return written
+
+
+def _share(data: Any, below: Any) -> Any:
+    if data.__class__ is dict:
+        for key, value in data.items():
+            if value is _MARK:
+                data[key] = below[key]
+    return data
+
+
+def _widen(value: Any) -> Any:
+    """The same with marks for whole numbers that msgpack cannot hold; events may bring some (RFC 8259, section 6)."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return Ext(_WHOLE_NUMBER, str(value).encode())
+    if isinstance(value, Struct):
+        return [_widen(getattr(value, name)) for name in value.__struct_fields__]
+    if isinstance(value, dict):
+        return {key: _widen(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_widen(item) for item in value]
+    return value

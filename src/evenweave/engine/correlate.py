@@ -1,4 +1,7 @@
-"""Whether an event is the one that is meant, and which instance it belongs to (0.8, "Correlation"; PROTOCOL section 3)."""
+"""Whether an event is the one that is meant, and which instance it belongs to.
+
+0.8, "Correlation"; PROTOCOL section 3.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def claim(match: EventMatch, event: Mapping[str, Any]) -> str:
 
 
 def fits(match: EventMatch, channel: str, event: Mapping[str, Any]) -> bool:
-    """Whether the event is of the kind that is meant: its channel, and its type and source where the definition names them."""
+    """Whether the event is of the kind that is meant: by channel, and by type and source where those are named."""
     return (
         match.channel == channel
         and (match.type is None or match.type == event.get("type"))
@@ -63,7 +66,7 @@ def fits(match: EventMatch, channel: str, event: Mapping[str, Any]) -> bool:
 
 
 def values(rules: Sequence[Correlate], event: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The event's correlation values by name; none where it lacks one, which makes it another event than the one meant."""
+    """The event's correlation values by name; none where it lacks one: then it is not the event that is meant."""
     found = {}
     for rule in rules:
         item = locate(rule, event)

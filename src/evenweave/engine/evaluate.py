@@ -113,11 +113,22 @@ def render(template: Template, data: Any, scope: Scope) -> Any:
 
 
 def text(item: Any) -> str:
-    """A value inside of text: strings as they are, everything else as JSON."""
-    return item if isinstance(item, str) else msgspec.json.encode(item).decode()
+    """A value inside of text: strings as they are, everything else as JSON.
+
+    Raises:
+        Fault: It is nested too deeply.
+    """
+    if isinstance(item, str):
+        return item
+    try:
+        return msgspec.json.encode(item).decode()
+    except RecursionError:
+        raise Fault("limit", "the data is nested too deeply to be written") from None
 
 
 def describe(item: Any) -> str:
     """A value for an error message, shortened."""
-    shown = msgspec.json.encode(item).decode()
+    if isinstance(item, dict | list) and len(item) > 20:
+        return f"an {'object' if isinstance(item, dict) else 'array'} of {len(item)} values"
+    shown = text(item) if not isinstance(item, str) else msgspec.json.encode(item[:100]).decode()
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -6,7 +6,7 @@ from evenweave.errors import EvenweaveError
 
 
 class Fault(EvenweaveError):
-    """An error of the workflow, raised inside a burst and turned into the instance's reason; it never leaves the engine.
+    """An error of the workflow, raised inside a burst and made the instance's reason; it never leaves the engine.
 
     Attributes:
         type: A short stable name: ``expression``, ``data``, ``limit``, ``publish``.

@@ -1,15 +1,17 @@
 """The state of an instance: a small plain value, stored whole (DESIGN section 4).
 
-Data inside it is shared between frames, instances and the store's cache, so nothing here or in a filter may change it in place.
+Data inside it is shared between frames, instances and the store's cache, so nothing here or in a filter may change it
+in place.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-_S = TypeVar("_S", bound=Struct)
+if TYPE_CHECKING:
+    from evenweave.plan.nodes import Plan
 
 Status = Literal["pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"]
 FINAL: frozenset[Status] = frozenset({"cancelled", "completed"})
@@ -33,18 +35,19 @@ class Reason(Struct, array_like=True, frozen=True):
     at: float
 
 
-class Waiting(Struct, array_like=True):
-    """What an await still needs: by the index of each accept, the events that came (mode ``all``).
+class Waiting(Struct, array_like=True, frozen=True):
+    """What an await waits for, by the index of each of its accepts. It is replaced where it changes.
 
     Attributes:
-        matched: Events by the index of the accept that took them.
-        keys: The correlation key by index of accept, where one is known; such events find the instance by it.
-        begun: Which accepts took the event that started the instance; nobody had to listen for those.
+        matched: The events that came. With the last one that is needed nobody is listened for any more; they stay here
+            until they are folded, so that a fault on the way loses none.
+        keys: The correlation key, where all its values are known; such events find the instance by it.
+        fixed: Values that the definition demands, where others of the same event are not known yet.
     """
 
-    matched: dict[int, Any]
-    keys: dict[int, str]
-    begun: list[int]
+    matched: dict[int, Any] = {}
+    keys: dict[int, str] = {}
+    fixed: dict[int, dict[str, Any]] = {}
 
 
 class Branches(Struct, array_like=True):
@@ -52,11 +55,11 @@ class Branches(Struct, array_like=True):
 
     Attributes:
         alive: How many run.
-        needed: How many have to end.
+        needed: How many have to end: of a loop all its items.
         next: The index of the item that starts next (a loop).
         items: The collection (a loop); empty for a fork.
         window: How many may run side by side (a loop).
-        results: What the ended children yielded, by index.
+        results: What the ended children yielded, by index; a loop that collects nothing keeps none.
     """
 
     alive: int
@@ -72,9 +75,10 @@ class Frame(Struct, eq=False):
 
     Attributes:
         position: The node's position in the plan.
-        activation: The value of the instance's counter when the node was entered; triggers carry a task's, replies echo it.
+        activation: The value of the instance's counter when the node was entered; triggers carry a task's, replies echo
+            it.
         data: The data that the nodes inside read and fold into.
-        variables: What an enclosing loop binds, by name.
+        variables: What enclosing loops bind, by name; in the outermost frame of a fiber.
         last: The last result folded into `data`, where the node yields that.
         started: When it was entered, in seconds since the epoch.
         deadline: When its time is up, in seconds since the epoch; `None` for never.
@@ -105,8 +109,10 @@ class Fiber(Struct, eq=False):
         parent: Activation of the fork's or loop's frame that it is a child of; 0 for the main fiber.
         index: Which branch or item it is.
         frames: Its frames.
+            A fiber without frames is over.
         blocked: What it waits for; empty while it runs. A fiber stopped by a ``fault`` keeps its frames.
-        at: The position of the node to enter next, where that is not given by the frames (after a fault, or between bursts).
+        at: The position of the node to go on with: where it runs but has no turn now, and after a fault.
+        again: That node was entered already and goes on from its own frame, the innermost; else it is entered.
     """
 
     id: int
@@ -114,7 +120,20 @@ class Fiber(Struct, eq=False):
     index: int
     frames: list[Frame]
     blocked: Blocked = ""
-    at: str = ""
+    at: str | None = None
+    again: bool = False
+
+
+class Opening(Struct, array_like=True, frozen=True):
+    """The event that started an instance, until the await that it was meant for takes it.
+
+    Attributes:
+        start: Which of the plan's starts it matched.
+        event: The event.
+    """
+
+    start: int
+    event: dict[str, Any]
 
 
 class Instance(Struct):
@@ -141,6 +160,7 @@ class Instance(Struct):
         claims: The correlation keys that it stands for until it ends.
         compensation: What was completed and can be compensated, in order.
         bursts: How many bursts it ran without waiting for anything.
+        opening: The event that started it, while nobody has taken it.
     """
 
     tenant: str
@@ -163,6 +183,7 @@ class Instance(Struct):
     claims: list[str] = []
     compensation: list[Any] = []
     bursts: int = 0
+    opening: Opening | None = None
 
     @property
     def ended(self) -> bool:
@@ -171,7 +192,7 @@ class Instance(Struct):
 
     @property
     def due(self) -> float | None:
-        """The earliest deadline in its state; none where deadlines have to wait (suspended, faulted) or nothing is left."""
+        """The earliest deadline in its state; none where deadlines have to wait (suspended, faulted), or are none."""
         if self.status == "running":
             return 0.0
         if self.status not in {"waiting", "pending"}:
@@ -182,26 +203,31 @@ class Instance(Struct):
         )
 
 
+def fresh(plan: Plan, *, tenant: str, id: str, now: float) -> Instance:  # noqa: A002
+    """An instance to which nothing has happened yet."""
+    return Instance(
+        tenant=tenant,
+        id=id,
+        definition=plan.id,
+        version=plan.version,
+        digest=plan.digest,
+        status="pending",
+        started=now,
+        updated=now,
+    )
+
+
 def copy(instance: Instance) -> Instance:
     """A copy whose structure may be changed while the data inside it is shared."""
-    twin = _shallow(instance)
-    twin.fibers = [_copy_fiber(fiber) for fiber in instance.fibers]
+    twin: Instance = instance.__copy__()  # type: ignore[attr-defined]
+    fibers = []
+    for fiber in instance.fibers:
+        frames = []
+        for frame in fiber.frames:
+            frames.append(other := frame.__copy__())  # type: ignore[attr-defined]
+            if frame.branches is not None:
+                other.branches = frame.branches.__copy__()  # type: ignore[attr-defined]
+                other.branches.results = dict(frame.branches.results)
+        fibers.append(Fiber(fiber.id, fiber.parent, fiber.index, frames, fiber.blocked, fiber.at, fiber.again))
+    twin.fibers = fibers
     return twin
-
-
-def _copy_fiber(fiber: Fiber) -> Fiber:
-    return Fiber(fiber.id, fiber.parent, fiber.index, [_copy_frame(f) for f in fiber.frames], fiber.blocked, fiber.at)
-
-
-def _copy_frame(frame: Frame) -> Frame:
-    twin = _shallow(frame)
-    if frame.waiting is not None:
-        twin.waiting = Waiting(dict(frame.waiting.matched), frame.waiting.keys, frame.waiting.begun)
-    if frame.branches is not None:
-        twin.branches = _shallow(frame.branches)
-        twin.branches.results = dict(frame.branches.results)
-    return twin
-
-
-def _shallow(struct: _S) -> _S:
-    return struct.__copy__()  # type: ignore[no-any-return, attr-defined]

@@ -1,7 +1,7 @@
 """The life cycle of an instance, as one table (DESIGN section 4).
 
-What happens to an instance is a *turn*; the table says which status it has after it. A turn that is not in the table for
-a status is refused: a command with `NotAllowed`, anything else is kept until the instance can take it.
+What happens to an instance is a *turn*; the table says which status it has after it. A turn that is not in the table
+for a status is refused: a command with `NotAllowed`, anything else is kept until the instance can take it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ if TYPE_CHECKING:
     from evenweave.engine.instance import Status
 
 Turn = Literal[
-    "start", "gather", "move", "pause", "wait", "end", "fault", "suspend", "resume", "cancel", "retry", "skip"
+    "start", "move", "pause", "wait", "end", "fault", "suspend", "resume", "reopen", "cancel", "retry", "skip"
 ]
 
 LIFE: dict[tuple[Status, Turn], Status] = {
-    # A start that needs several events gathers them first.
-    ("pending", "gather"): "pending",
+    # Before the first burst.
     ("pending", "start"): "running",
     ("pending", "suspend"): "suspended",
     ("pending", "cancel"): "cancelled",
     # Inside a burst.
-    ("running", "move"): "running",
     ("running", "pause"): "running",
     ("running", "wait"): "waiting",
     ("running", "end"): "completed",
@@ -37,6 +35,7 @@ LIFE: dict[tuple[Status, Turn], Status] = {
     ("waiting", "suspend"): "suspended",
     ("waiting", "cancel"): "cancelled",
     ("suspended", "resume"): "running",
+    ("suspended", "reopen"): "pending",
     ("suspended", "cancel"): "cancelled",
     # A faulted instance keeps its frames, so that a step can be run again or passed over.
     ("faulted", "retry"): "running",

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from evenweave.engine.fault import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def merge(into: Any, value: Any) -> Any:
     """The data with a value merged into it (0.8, "Data Merging").
 
-    Objects merge key by key, deeply; arrays are concatenated and each element is there once; everything else, and values
-    of different types, is replaced by the new value. Parts that do not change are shared with the arguments.
+    Objects merge key by key, deeply; arrays are concatenated and each element is there once; everything else, and
+    values of different types, is replaced by the new value. Parts that do not change are shared with the arguments.
+
+    Raises:
+        Fault: The values are nested too deeply.
     """
+    try:
+        return _merge(into, value)
+    except RecursionError:
+        raise Fault("limit", "the data is nested too deeply to be merged") from None
+
+
+def join(before: Any, results: Iterable[Any]) -> Any:
+    """The data with what several branches made of it, each of which began with ``before``; later ones win.
+
+    Raises:
+        Fault: The values are nested too deeply.
+    """
+    data = before
+    try:
+        for result in results:
+            data = _merge(data, changes(before, result))
+    except RecursionError:
+        raise Fault("limit", "the data is nested too deeply to be merged") from None
+    return data
+
+
+def _merge(into: Any, value: Any) -> Any:
     if into.__class__ is dict and value.__class__ is dict:
         if not value:
             return into
         merged = dict(into)
         for key, item in value.items():
-            merged[key] = merge(merged[key], item) if key in merged else item
+            merged[key] = _merge(merged[key], item) if key in merged else item
         return merged
     if into.__class__ is list and value.__class__ is list:
         return _unite(into, value)
@@ -24,7 +54,7 @@ def merge(into: Any, value: Any) -> Any:
 
 
 def changes(before: Any, after: Any) -> Any:
-    """What a branch changed: the part of ``after`` that is not already in ``before``, to be merged into what others made.
+    """What a branch changed: the part of ``after`` that is not in ``before``, to be merged into what others made.
 
     Without it, a branch that left a value alone would overwrite what its neighbour wrote there with the old value.
     """

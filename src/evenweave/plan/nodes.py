@@ -5,8 +5,8 @@ reference (a JSON pointer into the definition) and, where one element of the def
 (``/states/0/onEvents/0/actions/1#await``). Positions are never indices, so that an instance outlives a new compiler.
 
 How a node runs, whatever its kind: it reads the data of the frame around it, narrows it by ``input``, does its work,
-narrows the result by ``output``, folds it ``into`` the data of the frame around it, and leaves by an edge. Where two dialects differ,
-their compilers choose other values here; the engine does not know which dialect a plan came from.
+narrows the result by ``output``, folds it ``into`` the data of the frame around it, and leaves by an edge. Where two
+dialects differ, their compilers choose other values here; the engine does not know which dialect a plan came from.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from evenweave.plan.duration import Duration
     from evenweave.plan.template import Expression, Template
@@ -41,7 +41,8 @@ class Into:
     Attributes:
         mode: ``replace`` the data, ``merge`` into it (0.8, "Data Merging"), or ``discard`` the result.
         select: Narrows the result first (0.8 ``results``, ``eventDataFilter.data``).
-        to: A path expression; the result goes there instead of to the root, and missing parents are created (0.8 ``toStateData``).
+        to: A path expression; the result goes there instead of to the root, and missing parents are created
+            (0.8 ``toStateData``).
         name: The key under which a result that is not an object is merged into an object when there is no ``to``.
     """
 
@@ -60,7 +61,7 @@ class Scope:
     """Nodes that run under one frame, beginning with ``first``; an empty scope has no first node."""
 
     first: str | None
-    nodes: Mapping[str, Node]
+    nodes: Mapping[str, AnyNode]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,8 @@ class Do(Node):
     Attributes:
         body: The scope.
         task: The frame's activation is what triggers carry and replies echo (a 0.8 action).
-        yields: The result: the frame's ``data`` at the end, or the ``last`` result that was folded into it (a 0.8 iteration).
+        yields: The result: the frame's ``data`` at the end, or the ``last`` result that was folded into it
+            (a 0.8 iteration).
     """
 
     body: Scope
@@ -205,6 +207,8 @@ class Emit(Node):
         data: The payload; ``None`` means the data of the node.
         attributes: Further context attributes.
         locate: Where the event's AsyncAPI correlation id is, so that the reply can be found by it.
+        binds: The correlation value that this id becomes for the whole instance, where it has none yet: what is
+            published here is answered to another node. Empty where the task around waits for the reply itself.
     """
 
     name: str
@@ -214,6 +218,7 @@ class Emit(Node):
     data: Template | None = None
     attributes: Mapping[str, Template] = field(default_factory=dict)
     locate: tuple[str, ...] | None = None
+    binds: str = ""
     into: Into = DISCARD
 
 
@@ -262,7 +267,8 @@ class Loop(Node):
         body: The node that runs for each item.
         name: The variable, and key of the data, that holds the item; ``None`` where nothing does.
         window: How many run side by side; ``None`` means all.
-        collect: A path expression: the results go there in the order of the items, behind what is there already; ``None`` discards them.
+        collect: A path expression: the results go there in the order of the items, behind what is there already;
+            ``None`` discards them.
     """
 
     items: Expression
@@ -300,7 +306,8 @@ class Plan:
         id: The definition's id.
         version: Its version as written; empty where it has none.
         name: Its name, for people.
-        digest: Content digest of the document and of the operations it resolved to (PROTOCOL section 1); it pins running instances.
+        digest: Content digest of the document and of the operations it resolved to (PROTOCOL section 1); it pins
+            running instances.
         root: The outermost node; its position is the empty string.
         nodes: Every node by its position.
         starts: How events start it; empty where it is started by a command.
@@ -313,7 +320,7 @@ class Plan:
     name: str
     digest: str
     root: Do
-    nodes: Mapping[str, Node]
+    nodes: Mapping[str, AnyNode]
     starts: tuple[Start, ...]
     keep_active: bool = False
     constants: Any = None
@@ -331,11 +338,24 @@ class Plan:
 
     @property
     def later_channels(self) -> frozenset[str]:
-        """The channels on which a running instance waits."""
-        begin = {start.position for start in self.starts}
+        """The channels on which a running instance waits; those of a start only where a way leads back to it."""
+        begin = set() if self._comes_back() else {start.position for start in self.starts}
         return frozenset(
             accept.match.channel
             for node in self.nodes.values()
-            if isinstance(node, Await) and node.position not in begin
+            if isinstance(node, Await) and (node.position not in begin or node.mode == "all")
             for accept in node.accepts
         )
+
+    def _comes_back(self) -> bool:
+        first = self.root.body.first
+        return any(edge == first for node in self.root.body.nodes.values() for edge in edges(node))
+
+
+def edges(node: AnyNode) -> Iterator[Edge]:
+    """Every edge that a node may leave by."""
+    yield node.then
+    if isinstance(node, Switch):
+        yield from (case.then for case in node.cases)
+    if isinstance(node, Await):
+        yield from (accept.then for accept in node.accepts if accept.then is not None)

@@ -5,22 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evenweave.engine import evaluate
+from evenweave.engine.moves import NOTHING, end, leave, push
 
 if TYPE_CHECKING:
     from evenweave.engine.burst import Burst
-    from evenweave.engine.instance import Fiber
-    from evenweave.plan.nodes import Do, Node
+    from evenweave.engine.instance import Fiber, Frame
+    from evenweave.plan.nodes import AnyNode, Do
 
 
-def enter(burst: Burst, fiber: Fiber, node: Do) -> Node | None:
+def enter(burst: Burst, fiber: Fiber, node: Do) -> AnyNode | None:
     """Enter the first node of the scope; a scope without nodes yields its data at once."""
-    data = fiber.frames[-1].data
+    frame = fiber.frames[-1]
+    data = frame.data
+    outermost = frame.position == node.position  # the frame was made with the fiber
     if node.condition is not None and not evaluate.truth(node.condition, data, burst.scope(fiber)):
-        return burst.leave(fiber, node, ..., node.then)
+        if outermost:
+            end(burst, fiber, node, frame)
+            return None
+        return leave(burst, fiber, node, NOTHING, node.then)
     if node.input is not None:
         data = evaluate.narrow(node.input, data, burst.scope(fiber))
-    if node.body.first is None:
-        burst.take()
-        return burst.leave(fiber, node, data, node.then)
-    burst.push(fiber, node, data)
-    return burst.plan.nodes[node.body.first]
+    if outermost:
+        frame.data = data
+    else:
+        frame = push(burst, fiber, node, data)
+    first = node.body.first
+    return again(burst, fiber, frame, node) if first is None else burst.plan.nodes[first]
+
+
+def again(burst: Burst, fiber: Fiber, frame: Frame, node: Do) -> AnyNode | None:
+    """Leave: everything inside is done."""
+    if len(fiber.frames) == 1:
+        end(burst, fiber, node, frame)
+        return None
+    result = frame.last if node.yields == "last" else frame.data
+    return leave(burst, fiber, node, result, node.then, framed=True)

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 from evenweave.engine import correlate, evaluate
 from evenweave.engine.effects import Publish
+from evenweave.engine.moves import NOTHING, leave, settle
 
 if TYPE_CHECKING:
     from evenweave.engine.burst import Burst
     from evenweave.engine.instance import Fiber
-    from evenweave.plan.nodes import Emit, Node
+    from evenweave.plan.nodes import AnyNode, Emit
+
+_UTC = datetime.UTC
 
 
-def enter(burst: Burst, fiber: Fiber, node: Emit) -> Node | None:
+def enter(burst: Burst, fiber: Fiber, node: Emit) -> AnyNode | None:
     """Ask for the event to be published and go on; what it is named never changes (PROTOCOL section 1)."""
     instance = burst.instance
     activation = burst.take()
-    scope = burst.scope(fiber)
     data = fiber.frames[-1].data
     if node.input is not None:
-        data = evaluate.narrow(node.input, data, scope)
-    payload = data if node.data is None else evaluate.render(node.data, data, scope)
+        data = evaluate.narrow(node.input, data, burst.scope(fiber))
+    payload = data if node.data is None else evaluate.render(node.data, data, burst.scope(fiber))
     task = burst.task(fiber)
     n = burst.take()
     event: dict[str, Any] = {
@@ -35,25 +37,37 @@ def enter(burst: Burst, fiber: Fiber, node: Emit) -> Node | None:
         "datacontenttype": "application/json",
     }
     for name, template in node.attributes.items():
-        event[name] = attribute(evaluate.render(template, data, scope))
+        value = evaluate.render(template, data, burst.scope(fiber))
+        if value is not None:
+            event[name] = attribute(value)
     event[correlate.INSTANCE] = instance.id
     event[correlate.TASK] = f"{instance.id}:{activation if task is None else task.activation}"
     event["sequence"] = f"{n:010d}"
-    for name, value in zip(("traceparent", "tracestate"), burst.trace, strict=True):
-        if value is not None:
-            event[name] = value
+    parent, state = burst.trace
+    if parent is not None:
+        event["traceparent"] = parent
+    if state is not None:
+        event["tracestate"] = state
     event["data"] = payload
-    if node.locate is not None and task is not None:
+    # What can fail comes before the effect, so that a step that is run again publishes once.
+    burst.check_room(1)
+    settle(burst, fiber, node, data)
+    burst.effects.append(Publish(n, node.channel, event))
+    if node.locate is not None:
         found = correlate.at(node.locate, event)
-        task.correlates = None if correlate.is_absent(found) else found
-    burst.ask(Publish(n, node.channel, event))
-    return burst.leave(fiber, node, data, node.then)
+        known = instance.correlation
+        if correlate.is_absent(found):
+            found = None
+        elif node.binds and node.binds not in known:
+            instance.correlation = {**known, node.binds: found}
+        if task is not None:
+            task.correlates = found
+    return leave(burst, fiber, node, NOTHING, node.then)
 
 
 def stamp(now: float) -> str:
     """A time as CloudEvents writes it (RFC 3339, UTC, microseconds)."""
-    moment = datetime.datetime.fromtimestamp(now, datetime.UTC)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return datetime.datetime.fromtimestamp(now, _UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def attribute(value: Any) -> str | int | bool:

@@ -1,4 +1,8 @@
-"""Runs a body for each item of a collection."""
+"""Runs a body for each item of a collection.
+
+The loop starts one item at a time and lets it run until it waits, before it starts the next: items that never wait
+cost no fiber each, and a loop over many of them can stop anywhere when the burst has become too long.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,18 @@ from evenweave import jq
 from evenweave.engine import evaluate
 from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Branches
+from evenweave.engine.joins import Join
+from evenweave.engine.moves import leave, push, spawn
 from evenweave.engine.nodes.fork import count
 
 if TYPE_CHECKING:
     from evenweave.engine.burst import Burst
     from evenweave.engine.instance import Fiber, Frame
-    from evenweave.plan.nodes import Loop, Node
+    from evenweave.plan.nodes import AnyNode, Loop
 
 
-def enter(burst: Burst, fiber: Fiber, node: Loop) -> Node | None:
-    """Start the first items, as many as the window has room for."""
+def enter(burst: Burst, fiber: Fiber, node: Loop) -> AnyNode | None:
+    """Find the items and begin."""
     data = fiber.frames[-1].data
     scope = burst.scope(fiber)
     if node.input is not None:
@@ -30,38 +36,43 @@ def enter(burst: Burst, fiber: Fiber, node: Loop) -> Node | None:
             node.items.reference,
         )
     window = node.window
-    if window is not None and not isinstance(window, int):
+    if window is None:
+        window = max(1, len(items))
+    elif not isinstance(window, int):
         window = count(evaluate.value(window, data, scope), window)
-    room = max(1, len(items)) if window is None else window
-    frame = burst.push(fiber, node, data)
-    if not items:
-        return _finish(burst, fiber, frame, node, [])
-    frame.branches = Branches(0, len(items), 0, items, room, {})
-    fiber.blocked = "join"
-    while frame.branches is not None and _has_room(frame.branches):
-        _spawn(burst, fiber, frame, node)
-    return None
+    frame = push(burst, fiber, node, data)
+    frame.branches = Branches(0, len(items), 0, items, window, {})
+    burst.joins[frame.activation] = Join(fiber, frame)
+    return again(burst, fiber, frame, node)
 
 
-def ended(burst: Burst, fiber: Fiber, frame: Frame, node: Loop, index: int, result: Any) -> Node | None:
-    """Note an item's result and start the next item; after the last one, collect the results in the order of the items."""
+def again(burst: Burst, fiber: Fiber, frame: Frame, node: Loop) -> AnyNode | None:
+    """Start the next item where the window has room, and come back behind it; after the last one, finish."""
     branches = frame.branches
     assert branches is not None
-    branches.results[index] = result
+    if branches.next < branches.needed and branches.alive < branches.window:
+        _start_next(burst, frame, node)
+        burst.queue(fiber, node, again=True)
+        return None
+    if branches.alive:
+        fiber.blocked = "join"
+        return None
+    return _finish(burst, fiber, frame, node)
+
+
+def ended(burst: Burst, join: Join, node: Loop, index: int, result: Any) -> None:
+    """Note an item's result, and go on."""
+    branches = join.frame.branches
+    assert branches is not None
+    if node.collect is not None:
+        branches.results[index] = result
     branches.alive -= 1
-    if len(branches.results) == branches.needed:
-        fiber.blocked = ""
-        return _finish(burst, fiber, frame, node, [branches.results[item] for item in range(branches.needed)])
-    if _has_room(branches):
-        _spawn(burst, fiber, frame, node)
-    return None
+    if join.fiber.blocked == "join":
+        join.fiber.blocked = ""
+        burst.queue(join.fiber, node, again=True)
 
 
-def _has_room(branches: Branches) -> bool:
-    return branches.next < branches.needed and branches.alive < branches.window
-
-
-def _spawn(burst: Burst, fiber: Fiber, frame: Frame, node: Loop) -> None:
+def _start_next(burst: Burst, frame: Frame, node: Loop) -> None:
     branches = frame.branches
     assert branches is not None
     index = branches.next
@@ -74,21 +85,26 @@ def _spawn(burst: Burst, fiber: Fiber, frame: Frame, node: Loop) -> None:
         variables = {node.name: item}
         if isinstance(data, dict):
             data = {**data, node.name: item}
-    burst.spawn(fiber, frame, node.body, index, data, variables)
+    spawn(burst, burst.joins[frame.activation], node.body, index, data, variables)
 
 
-def _finish(burst: Burst, fiber: Fiber, frame: Frame, node: Loop, results: list[Any]) -> Node | None:
-    fiber.frames.remove(frame)
-    frame.branches = None
+def _finish(burst: Burst, fiber: Fiber, frame: Frame, node: Loop) -> AnyNode | None:
+    branches = frame.branches
+    assert branches is not None
     data = frame.data
     if node.collect is not None:
         place = evaluate.path(node.collect, data, burst.scope(fiber))
-        there = jq.getpath(data, place)
-        if there is not None and not isinstance(there, list):
-            raise Fault(
-                "data",
-                f"${{ {node.collect.source} }} is {evaluate.describe(there)}, results are added to an array",
-                node.collect.reference,
-            )
-        data = jq.setpath(data, place, [*(there or []), *results])
-    return burst.leave(fiber, node, data, node.then)
+        results = [branches.results[index] for index in range(branches.needed)]
+        try:
+            there = jq.getpath(data, place)
+            if there is not None and not isinstance(there, list):
+                raise Fault(
+                    "data",
+                    f"${{ {node.collect.source} }} is {evaluate.describe(there)}, results are added to an array",
+                    node.collect.reference,
+                )
+            data = jq.setpath(data, place, [*(there or []), *results])
+        except jq.JqError as error:
+            raise Fault("data", f"{error} in ${{ {node.collect.source} }}", node.collect.reference) from None
+    burst.joins.pop(frame.activation, None)
+    return leave(burst, fiber, node, data, node.then, framed=True)

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def enter(burst: Burst, fiber: Fiber, node: Raise) -> NoReturn:
     """Raise it."""
     burst.take()
-    detail = (
-        ""
-        if node.detail is None
-        else evaluate.text(evaluate.render(node.detail, fiber.frames[-1].data, burst.scope(fiber)))
-    )
+    detail = ""
+    if node.detail is not None:
+        detail = evaluate.text(evaluate.render(node.detail, fiber.frames[-1].data, burst.scope(fiber)))
     raise Fault(node.type, detail or node.type, node.reference)

@@ -16,7 +16,6 @@ from evenweave.plan.nodes import (
     Emit,
     Fork,
     Leave,
-    Node,
     Scope,
     Sleep,
 )
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evenweave.definitions.swf08 import model
-    from evenweave.plan.nodes import Edge
+    from evenweave.plan.nodes import AnyNode, Edge
     from evenweave.plan.swf08.events import Events
     from evenweave.plan.swf08.expressions import Expressions
 
@@ -48,7 +47,7 @@ class Actions:
             mode: 0.8 ``actionMode``.
             last: Where the last one leads.
         """
-        nodes: dict[str, Node] = {}
+        nodes: dict[str, AnyNode] = {}
         first: Edge = last
         if mode == "parallel" and len(actions) > 1:
             branches = []
@@ -83,9 +82,9 @@ class Actions:
         """A duration, for the engine."""
         return Duration(written.months, written.milliseconds)
 
-    def _around(self, action: model.Action, core: list[Node]) -> Scope:
+    def _around(self, action: model.Action, core: list[AnyNode]) -> Scope:
         """The pauses around an action; the nodes in between already lead to one another."""
-        chain: list[Node] = []
+        chain: list[AnyNode] = []
         pauses = action.sleep
         if pauses is not None and pauses.before is not None:
             chain.append(
@@ -100,13 +99,13 @@ class Actions:
             chain.append(after)
         return Scope(first=chain[0].position, nodes={node.position: node for node in chain})
 
-    def _core(self, action: model.Action) -> list[Node]:
+    def _core(self, action: model.Action) -> list[AnyNode]:
         if action.event_ref is not None:
             return self._event(action, action.event_ref)
         assert action.function_ref is not None, "an action without a function or an event does not pass the check"
         return self._function(action, action.function_ref)
 
-    def _event(self, action: model.Action, event: model.EventRef) -> list[Node]:
+    def _event(self, action: model.Action, event: model.EventRef) -> list[AnyNode]:
         """Publish, and wait for the reply where there is one (0.8, "EventRef Definition")."""
         wait = f"{action.ref}#await"
         answered = event.result_event_ref is not None and event.invoke == "sync"
@@ -116,6 +115,7 @@ class Actions:
             event.data,
             event.context_attributes,
             wait if answered else Leave.EXIT,
+            answered=answered,
         )
         if not answered:
             return [trigger]
@@ -123,7 +123,7 @@ class Actions:
         accept = self._events.accept(event.result_event_ref, REPLACE, echo=True)
         return [trigger, Await(position=wait, accepts=(accept,), into=DISCARD)]
 
-    def _function(self, action: model.Action, call: model.FunctionRef) -> list[Node]:
+    def _function(self, action: model.Action, call: model.FunctionRef) -> list[AnyNode]:
         function = self._workflow.function(call.ref_name)
         arguments = None if call.arguments is None else self._expressions.template(call.arguments)
         if function.type == "expression":
@@ -140,10 +140,11 @@ class Actions:
             ]
         operation = self._events.operation(function.operation)
         if operation.direction == "publish":
-            return [Emit(position=f"{action.ref}#emit", name=function.name, data=arguments, **publication(operation))]
+            published = publication(operation, answered=False)
+            return [Emit(position=f"{action.ref}#emit", name=function.name, data=arguments, **published)]
         accept = Accept(self._events.subscription(operation, function.name), into=REPLACE)
         return [Await(position=f"{action.ref}#await", accepts=(accept,), into=DISCARD)]
 
 
-def _lead(node: Node, then: Edge) -> Node:
+def _lead(node: AnyNode, then: Edge) -> AnyNode:
     return replace(node, then=then)

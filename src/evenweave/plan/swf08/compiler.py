@@ -1,8 +1,8 @@
 """From a checked Serverless Workflow 0.8 definition to a plan.
 
-A workflow is one scope: its states are nodes that point at each other. What is particular to 0.8 is decided here: results
-are merged into the state's data, a state's output replaces the workflow's data, an action is the task that triggers
-name and replies echo.
+A workflow is one scope: its states are nodes that point at each other. What is particular to 0.8 is decided here:
+results are merged into the state's data, a state's output replaces the workflow's data, an action is the task that
+triggers name and replies echo.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from evenweave.definitions.swf08 import model
-    from evenweave.plan.nodes import Node
+    from evenweave.plan.nodes import AnyNode
     from evenweave.plan.operation import Operation
     from evenweave.source import Diagnostic, Document
 
@@ -49,7 +49,7 @@ def compile(  # noqa: A001 - the room is a compiler
     expressions = Expressions(document, diagnostics)
     events = Events(document, workflow, operations, expressions, diagnostics)
     states = States(workflow, events, expressions)
-    nodes: dict[str, Node] = {}
+    nodes: dict[str, AnyNode] = {}
     if not any(item.severity == "error" for item in diagnostics):
         for state in workflow.states:
             nodes.update(states.compile(state))
@@ -73,10 +73,10 @@ def compile(  # noqa: A001 - the room is a compiler
     return Compiled(plan, diagnostics)
 
 
-def collect(root: Do) -> dict[str, Node]:
+def collect(root: Do) -> dict[str, AnyNode]:
     """Every node of a plan by its position."""
-    found: dict[str, Node] = {}
-    todo: list[Node] = [root]
+    found: dict[str, AnyNode] = {}
+    todo: list[AnyNode] = [root]
     while todo:
         node = todo.pop()
         assert node.position not in found, f"two nodes at {node.position}"

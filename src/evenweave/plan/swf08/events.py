@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.plan.nodes import Accept, Correlate, Emit, EventMatch, Into, Leave
 from evenweave.source import pointer
@@ -17,8 +18,18 @@ if TYPE_CHECKING:
     from evenweave.plan.template import Template
     from evenweave.source import Diagnostic, Document
 
-CORRELATION_ID = "correlationid"
+CORRELATION_ID: Final = "correlationid"
 """The name under which an AsyncAPI correlation id is a correlation value."""
+
+FIXED: Final = frozenset(
+    {
+        *("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data", "data_base64"),
+        *("workflowinstanceid", "workflowtaskinstanceid", "sequence"),
+    }
+)
+"""Context attributes that make an event what it is (PROTOCOL section 1); a definition cannot set them."""
+
+_ATTRIBUTE = re.compile("[a-z0-9]+")
 
 
 class Events:
@@ -32,7 +43,9 @@ class Events:
         expressions: Expressions,
         diagnostics: list[Diagnostic],
     ) -> None:
+        self._document = document
         self._workflow = workflow
+        self._diagnostics = diagnostics
         self._operations = operations
         self._expressions = expressions
         for use in workflow.operations():
@@ -85,8 +98,10 @@ class Events:
         data: model.Value | None,
         attributes: Mapping[str, model.Value],
         then: Edge = Leave.EXIT,
+        *,
+        answered: bool = False,
     ) -> Emit:
-        """The node that publishes an event of a definition's name."""
+        """The node that publishes an event of a definition's name; ``answered``: its task waits for the reply."""
         event = self._workflow.event(name)
         common: dict[str, Any] = {
             "position": position,
@@ -96,22 +111,40 @@ class Events:
             "attributes": self._attributes(attributes),
         }
         if event.is_asyncapi:
-            return Emit(**common, **publication(self._operations[event.source or ""]))
+            return Emit(**common, **publication(self._operations[event.source or ""], answered=answered))
         return Emit(**common, channel=event.type, type=event.type, source=event.source or None)
 
     def _attributes(self, written: Mapping[str, model.Value]) -> dict[str, Template]:
-        # CloudEvents names are lower-case; definitions in the wild write patientId.
-        return {name.lower(): self._expressions.template(value) for name, value in written.items()}
+        found: dict[str, Template] = {}
+        for name, value in written.items():
+            known = name.lower()  # CloudEvents names are lower-case; definitions in the wild write patientId
+            if known in FIXED:
+                self._refuse(value.ref, f'"{name}" is set by the engine', "leave it out, or take another name")
+            elif not _ATTRIBUTE.fullmatch(known):
+                hint = "CloudEvents allows letters and digits"
+                self._refuse(value.ref, f'"{name}" cannot be the name of a context attribute', hint)
+            else:
+                found[known] = self._expressions.template(value)
+        return found
+
+    def _refuse(self, ref: str, message: str, hint: str) -> None:
+        self._diagnostics.append(self._document.diagnostic("SW505", ref, message, hint=hint, part="key"))
 
 
-def publication(operation: Operation) -> dict[str, Any]:
-    """What publishing on an operation needs: its channel, the event's type, and where the correlation id is."""
+def publication(operation: Operation, *, answered: bool = True) -> dict[str, Any]:
+    """What publishing on an operation needs: its channel, the event's type, and where the correlation id is.
+
+    Args:
+        operation: The operation.
+        answered: The task that publishes waits for the reply itself; else another node may wait for it by that id.
+    """
     message = operation.messages[0] if operation.messages else None
     rules = located(operation)
     return {
         "channel": operation.channel,
         "type": (message.name if message is not None and message.name else operation.operation_id),
         "locate": rules[0].location if rules else None,
+        "binds": "" if answered or not rules else rules[0].name,
     }
 
 
@@ -139,5 +172,5 @@ def _backwards(document: Document, use: model.OperationUse, operation: Operation
         "SW502",
         use.ref,
         f'the event "{use.name}" is {kind}, but the service {does} on "{operation.operation_id}" and {cannot} nothing',
-        hint=f"name an operation that the service {cannot} on (AsyncAPI 2.x `{word}`), or make the event `kind: {other}`",
+        hint=f"name an operation that it {cannot} on (AsyncAPI 2.x `{word}`), or make the event `kind: {other}`",
     )

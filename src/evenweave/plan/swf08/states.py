@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from evenweave.definitions.swf08 import model
 from evenweave.plan.nodes import (
@@ -15,7 +15,6 @@ from evenweave.plan.nodes import (
     Into,
     Leave,
     Loop,
-    Node,
     Scope,
     Set,
     Sleep,
@@ -28,9 +27,10 @@ from evenweave.plan.template import Constant
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evenweave.plan.nodes import Accept, Edge
+    from evenweave.plan.nodes import Accept, AnyNode, Edge
     from evenweave.plan.swf08.events import Events
     from evenweave.plan.swf08.expressions import Expressions
+    from evenweave.plan.template import Expression
 
 MERGE = Into("merge")
 
@@ -44,12 +44,12 @@ class States:
         self._expressions = expressions
         self._actions = Actions(workflow, events, expressions)
 
-    def compile(self, state: model.StateNode) -> dict[str, Node]:
+    def compile(self, state: model.StateNode) -> dict[str, AnyNode]:
         """The nodes of a state in the workflow's scope, by position."""
-        nodes: dict[str, Node] = {}
+        nodes: dict[str, AnyNode] = {}
         match state:
             case model.EventState():
-                node: Node = self._do(state, self._event(state), nodes)
+                node: AnyNode = self._do(state, self._event(state), nodes)
             case model.OperationState():
                 node = self._do(state, self._actions.run(state.ref, state.actions, state.action_mode), nodes)
             case model.SwitchState():
@@ -79,7 +79,7 @@ class States:
         accepts = self._accepts(state)
         return tuple(Start(position, index, accept) for index, accept in enumerate(accepts))
 
-    def _do(self, state: model.StateNode, body: Scope, nodes: dict[str, Node], *, task: bool = False) -> Do:
+    def _do(self, state: model.StateNode, body: Scope, nodes: dict[str, AnyNode], *, task: bool = False) -> Do:
         # The schema lets a state that compensates another have neither a transition nor an end.
         filters = state.state_data_filter
         return Do(
@@ -92,7 +92,7 @@ class States:
             task=task,
         )
 
-    def _way(self, transition: model.Transition | None, end: model.End | None, nodes: dict[str, Node]) -> Edge:
+    def _way(self, transition: model.Transition | None, end: model.End | None, nodes: dict[str, AnyNode]) -> Edge:
         """The edge of a transition or an end; the events that it produces are nodes on the way."""
         if transition is not None:
             target: Edge = self._workflow.state(transition.next_state).ref
@@ -112,7 +112,7 @@ class States:
         Exclusive: any event, then the actions beside it. Else: all events first, then all actions in declared order.
         """
         position = f"{state.ref}/onEvents#await"
-        nodes: dict[str, Node] = {}
+        nodes: dict[str, AnyNode] = {}
         following: Edge = Leave.EXIT
         ways: list[Edge] = []
         for each in reversed(state.on_events):
@@ -122,8 +122,8 @@ class States:
             if not state.exclusive:
                 following = ways[0]
         accepts = self._accepts(state, ways)
-        mode = "any" if state.exclusive else "all"
-        nodes[position] = Await(position=position, accepts=accepts, mode=mode, then=following, into=DISCARD)  # type: ignore[arg-type]
+        mode: Literal["any", "all"] = "any" if state.exclusive else "all"
+        nodes[position] = Await(position=position, accepts=accepts, mode=mode, then=following, into=DISCARD)
         return Scope(first=position, nodes=nodes)
 
     def _accepts(self, state: model.EventState, ways: Sequence[Edge] = ()) -> tuple[Accept, ...]:
@@ -137,8 +137,8 @@ class States:
             for name in each.event_refs
         )
 
-    def _switch(self, state: model.SwitchState) -> dict[str, Node]:
-        nodes: dict[str, Node] = {}
+    def _switch(self, state: model.SwitchState) -> dict[str, AnyNode]:
+        nodes: dict[str, AnyNode] = {}
         filters = state.state_data_filter
         narrow = None if filters is None else self._expressions.optional(filters.input)
         output = None if filters is None else self._expressions.optional(filters.output)
@@ -186,7 +186,7 @@ class States:
 
     def _foreach(self, state: model.ForEachState) -> Loop:
         """Run the actions for each item (0.8, "ForEach State"); an item's result is that of its last action."""
-        window: int | object | None = 1
+        window: int | Expression | None = 1
         if state.mode == "parallel":
             size = state.batch_size
             window = self._expressions.program(size) if isinstance(size, model.Expression) else (size or None)
@@ -198,12 +198,12 @@ class States:
             items=self._expressions.program(state.input_collection),
             body=Do(position=f"{state.ref}/actions#item", body=body, yields="last"),
             name=state.iteration_param,
-            window=window,  # type: ignore[arg-type]
+            window=window,
             collect=None if state.output_collection is None else self._expressions.path(state.output_collection),
         )
 
     def _callback(self, state: model.CallbackState) -> Scope:
-        """Do the action, then wait for the event (0.8, "Callback State"); its trigger carries the state's activation."""
+        """Do the action, then wait for the event (0.8, "Callback State"): it may echo the state's activation."""
         wait = f"{state.ref}/eventRef#await"
         action = self._actions.one(state.action, wait, task=False)
         into = self._expressions.event(state.event_data_filter)
@@ -214,6 +214,6 @@ class States:
         )
 
 
-def _scope(nodes: Sequence[Node]) -> Scope:
+def _scope(nodes: Sequence[AnyNode]) -> Scope:
     """One node after the other; each was made to lead to the next."""
     return Scope(first=nodes[0].position if nodes else None, nodes={node.position: node for node in nodes})

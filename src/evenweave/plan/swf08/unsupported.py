@@ -32,6 +32,8 @@ def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
         yield "/start/schedule", "a schedule"
     if workflow.timeouts is not None:
         yield "/timeouts", "a time-out of the workflow"
+    if workflow.auto_retries:
+        yield "/autoRetries", "autoRetries"
     if workflow.keep_active:
         yield "/keepActive", "keepActive"
     if workflow.secrets:
