@@ -1,0 +1,179 @@
+"""`evenweave run`: one instance in memory."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Command
+
+HEAD = "id: f\nversion: '1'\nspecVersion: '0.8'\nname: f\n"
+OWN = (
+    HEAD
+    + """
+states:
+  - name: greet
+    type: event
+    onEvents:
+      - eventRefs: [came]
+        actions: [{eventRef: {triggerEventRef: greet, resultEventRef: greeted}}]
+    end: true
+events:
+  - {name: came, type: people.came, source: /door}
+  - {name: greet, type: people.greet, kind: produced}
+  - {name: greeted, type: people.greeted, source: /greeter%s}
+"""
+)
+
+
+def event(number: int, type: str, source: str, subject: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: A002
+    """A CloudEvent."""
+    own = {"specversion": "1.0", "id": str(number), "source": source, "type": type, **more}
+    return own if subject is None else own | {"subject": subject}
+
+
+ORDER = event(1, "NewOrder", "/store", "store/order", data={"order": {"id": "o1", "total": 20}})
+BOOKED = event(2, "Order", "/order", "order/outbound", data={"order": {"status": "booked"}})
+
+
+def paid(status: str) -> dict[str, Any]:
+    """The payment service's reply."""
+    return event(3, "PaymentReceipt", "/payment", "payment/outbound", data={"payment": {"status": status}})
+
+
+def put(folder: Path, name: str, value: Any) -> str:
+    """Write JSON to a file, and name it as `--event` takes it."""
+    (folder / name).write_text(json.dumps(value))
+    return f"@{name}"
+
+
+def published(folder: Path) -> list[dict[str, Any]]:
+    """The events in the file `out`, one a line."""
+    return [json.loads(line) for line in (folder / "out").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("status", "channels"),
+    [
+        ("success", ["order/inbound", "payment/inbound", "shipment/inbound"]),
+        ("denied", ["order/inbound", "payment/inbound"]),
+    ],
+)
+@pytest.mark.parametrize("early", [False, True])
+def test_the_printed_workflow_runs(
+    folder: Path, printed: Path, evenweave: Command, status: str, channels: list[str], early: bool
+) -> None:
+    """The printed workflow publishes to order and payment, and to shipment only on success; replies may be early."""
+    events = [BOOKED, paid(status), ORDER] if early else [ORDER, BOOKED, paid(status)]
+    given = [part for n, one in enumerate(events) for part in ("--event", put(folder, f"{n}.json", one))]
+    outcome = evenweave("run", printed / "storeorderworkflow.yaml", *given, "--emitted", "out")
+    assert outcome.code == 0, outcome.err
+    assert outcome.err == ""
+    assert outcome.json["payment"] == {"status": status}
+    assert outcome.json["order"] == {"id": "o1", "total": 20, "status": "booked"}
+    out = published(folder)
+    assert [one["subject"] for one in out] == channels
+    assert all(one["specversion"] == "1.0" and one["id"] and one["workflowtaskinstanceid"] for one in out)
+    assert len({one["id"] for one in out}) == len(out)
+
+
+def test_events_may_come_as_one_array(folder: Path, example: Path, evenweave: Command) -> None:
+    """A file may hold several events, which are delivered in order."""
+    given = put(folder, "events.json", [ORDER, BOOKED, paid("success")])
+    outcome = evenweave("run", example / "storeorderworkflow.yaml", "--event", given)
+    assert (outcome.code, outcome.json["payment"]) == (0, {"status": "success"})
+
+
+def test_the_subject_names_the_channel(folder: Path, example: Path, evenweave: Command) -> None:
+    """An event whose subject is another channel, or none, is not the one that an operation sends."""
+    for wrong in (ORDER | {"subject": "elsewhere"}, {key: ORDER[key] for key in ORDER if key != "subject"}):
+        outcome = evenweave("run", example / "storeorderworkflow.yaml", "--event", put(folder, "e", wrong))
+        assert outcome.code == 3
+        assert "still waiting for NewOrderEvent" in outcome.err
+        assert "nothing took the event 1 of type NewOrder" in outcome.err
+
+
+def test_events_without_an_operation_match_by_type_and_source(folder: Path, evenweave: Command) -> None:
+    """An event of a type of its own is known by its type and source, whatever its subject."""
+    (folder / "f.yaml").write_text(OWN % "")
+    came, greeted = event(1, "people.came", "/door", "any"), event(2, "people.greeted", "/greeter", data={"n": 1})
+    good = evenweave("run", "f.yaml", "--event", put(folder, "e", [came, greeted]), "--emitted", "out")
+    assert (good.code, good.json) == (0, {"n": 1})
+    assert [one["type"] for one in published(folder)] == ["people.greet"]
+    for wrong in (came | {"source": "/window"}, came | {"type": "people.went"}):
+        assert evenweave("run", "f.yaml", "--event", put(folder, "e", [wrong, greeted])).code == 3
+
+
+def test_a_reply_with_neither_echo_nor_rule_goes_to_the_instance(folder: Path, evenweave: Command) -> None:
+    """A reply that lacks what a rule compares is taken; one that has another value is somebody else's."""
+    (folder / "f.yaml").write_text(OWN % ", correlation: [{contextAttributeName: person}]")
+    text = (
+        (folder / "f.yaml")
+        .read_text()
+        .replace("source: /door}", "source: /door, correlation: [{contextAttributeName: person}]}")
+    )
+    (folder / "f.yaml").write_text(text)
+    came = event(1, "people.came", "/door", person="ann")
+    reply = event(2, "people.greeted", "/greeter", data={"n": 1})
+    assert evenweave("run", "f.yaml", "--event", put(folder, "e", [came, reply])).json == {"n": 1}
+    assert evenweave("run", "f.yaml", "--event", put(folder, "e", [came, reply | {"person": "ann"}])).code == 0
+    assert evenweave("run", "f.yaml", "--event", put(folder, "e", [came, reply | {"person": "bob"}])).code == 3
+
+
+def test_input_is_the_data(folder: Path, evenweave: Command) -> None:
+    """The input comes from the command line or a file, and the output is printed as JSON."""
+    (folder / "f.yaml").write_text(
+        HEAD + "states:\n  - {name: s, type: inject, data: {a: 1}, end: true,"
+        " stateDataFilter: {output: '${ {sum: (.a + .b)} }'}}\n"
+    )
+    assert evenweave("run", "f.yaml", "--input", '{"b": 2}').json == {"sum": 3}
+    assert evenweave("run", "f.yaml", "--input", put(folder, "i.json", {"b": 3})).json == {"sum": 4}
+
+
+def test_a_fault_is_json_on_standard_error(folder: Path, evenweave: Command) -> None:
+    """A faulted instance exits 1, and its error has a type, a title and a reference into the definition."""
+    (folder / "f.yaml").write_text(
+        HEAD + "states: [{name: s, type: inject, data: {a: 1}, stateDataFilter: {output: '${ .a.b }'}, end: true}]\n"
+    )
+    outcome = evenweave("run", "f.yaml")
+    assert (outcome.code, outcome.out) == (1, "")
+    error = json.loads(outcome.err)
+    assert set(error) == {"type", "title", "reference"}
+    assert error["reference"].startswith("/states/0")
+
+
+def test_an_invalid_definition_exits_2(folder: Path, example: Path, evenweave: Command) -> None:
+    """Mistakes are drawn on standard error; an operation that nobody has, and a document of another kind, are some."""
+    (folder / "bad.yaml").write_text(HEAD + "states: [{name: s, type: inject, data: {}, transition: t}]\n")
+    outcome = evenweave("run", "bad.yaml")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "SW104" in outcome.err
+    (folder / "lone.yaml").write_text((example / "storeorderworkflow.yaml").read_text())
+    outcome = evenweave("run", "lone.yaml")
+    assert outcome.code == 2
+    assert "error[SW501]" in outcome.err
+    given = [part for path in sorted(example.glob("*Service.yaml")) for part in ("--catalog", path)]
+    assert evenweave("run", "lone.yaml", *given, "--catalog", example / "onlineStoreApp.yaml").code == 3
+    outcome = evenweave("run", example / "orderService.yaml")
+    assert outcome.code == 2
+    assert "is an AsyncAPI document" in outcome.err
+
+
+def test_waiting_ends_with_the_time_out(folder: Path, evenweave: Command) -> None:
+    """An instance that sleeps longer than the time-out exits 3 when it is over; a shorter sleep completes."""
+    states = "states:\n  - {name: s, type: sleep, duration: %s, end: true}\n"
+    (folder / "long.yaml").write_text(HEAD + states % "PT1H")
+    (folder / "short.yaml").write_text(HEAD + states % "PT0.05S")
+    began = time.monotonic()
+    assert evenweave("run", "long.yaml", "--timeout", "0.1").code == 3
+    assert 0.1 <= time.monotonic() - began < 5
+    assert evenweave("run", "short.yaml").code == 0
+
+
+def test_what_was_published_is_written_without_an_end(folder: Path, example: Path, evenweave: Command) -> None:
+    """`--emitted` holds what was published also where the instance still waits."""
+    given = put(folder, "order.json", ORDER)
+    outcome = evenweave("run", example / "storeorderworkflow.yaml", "--event", given, "--emitted", "out")
+    assert outcome.code == 3
+    assert [one["subject"] for one in published(folder)] == ["order/inbound"]
