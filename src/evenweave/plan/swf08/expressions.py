@@ -14,27 +14,20 @@ if TYPE_CHECKING:
     from evenweave.source import Diagnostic, Document
 
 _NAME = re.compile(r"\$(__loc__|[A-Za-z_][A-Za-z0-9_]*)")
-_ANYTHING = jq.compile(".")
 
 
 class Expressions:
-    """Compiles expressions; what does not compile becomes a diagnostic at its place."""
+    """Compiles expressions; one that cannot be what its place asks for becomes a diagnostic."""
 
     def __init__(self, document: Document, diagnostics: list[Diagnostic]) -> None:
         self._document = document
         self._diagnostics = diagnostics
 
     def program(self, written: model.Expression) -> Expression:
-        """Compile one expression; it is given only the variables that it reads."""
+        """Compile one expression, which has been checked before; it gets only the variables that it reads."""
         read = set(_NAME.findall(written.text))
         names = tuple(name for name in written.variables if name in read)
-        try:
-            program = jq.compile(written.text, variables=names)
-        except jq.JqSyntaxError as error:
-            self._diagnostics.append(
-                self._document.diagnostic("SW503", written.ref, f"the expression does not compile: {error}")
-            )
-            program = _ANYTHING
+        program = jq.compile(written.text, variables=names)
         return Expression(program, written.text, written.ref, names)
 
     def optional(self, written: model.Expression | None) -> Expression | None:

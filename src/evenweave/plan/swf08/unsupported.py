@@ -26,8 +26,6 @@ def find_unsupported(document: Document, workflow: model.Workflow) -> Iterator[D
 
 
 def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
-    if workflow.expression_lang != "jq":
-        yield "/expressionLang", f'the expression language "{workflow.expression_lang}"'
     if workflow.start is not None and workflow.start.schedule is not None:
         yield "/start/schedule", "a schedule"
     if workflow.timeouts is not None:
