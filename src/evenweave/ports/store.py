@@ -5,14 +5,14 @@ PROTOCOL section 2 is the contract. A store belongs to one tenant's engine; ever
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct
 
 from evenweave.errors import EvenweaveError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from evenweave.engine import Instance, Status
 
@@ -46,6 +46,7 @@ class DefinitionRow(Struct, frozen=True):
         created: When it was registered, in seconds since the epoch.
         active: Whether it starts instances.
         sequence: The order of registration; the store gives it.
+        broken: Why this version of Evenweave cannot run it; empty where it can. It is found at the start, never stored.
     """
 
     id: str
@@ -57,6 +58,7 @@ class DefinitionRow(Struct, frozen=True):
     created: float
     active: bool = True
     sequence: int = 0
+    broken: str = ""
 
 
 class InstanceSummary(Struct, frozen=True):
@@ -108,8 +110,22 @@ class Outgoing(Struct, frozen=True):
     event: dict[str, Any]
 
 
+class Parked(Struct, frozen=True):
+    """A cause that was put aside because nobody could handle it: of an instance, or of nobody (empty).
+
+    ``event`` is the event, or what the cause was where it was none; ``at`` is in seconds since the epoch.
+    """
+
+    sequence: int
+    instance: str
+    channel: str
+    event: dict[str, Any]
+    reason: str
+    at: float
+
+
 class HistoryEntry(Struct, frozen=True):
-    """One burst: the instance's revision after it, its ``now``, and its causes as msgpack (`evenweave.engine.Cause`)."""
+    """One burst: the revision after it, its ``now``, and its causes as msgpack (`evenweave.engine.Cause`)."""
 
     revision: int
     at: float
@@ -123,6 +139,10 @@ class Position(Struct, frozen=True):
     position: int
 
 
+Sighting = Literal["new", "again", "changed"]
+"""Whether an event was seen before; *changed*: its source and id were, with other content. That is another event."""
+
+
 class Transaction(Protocol):
     """What one commit holds whole.
 
@@ -130,15 +150,19 @@ class Transaction(Protocol):
     happens before `queue`, and a transaction that is not committed leaves no trace.
     """
 
-    async def unseen(self, key: bytes) -> bool:
-        """Whether a dedupe key is new; if so this transaction must record it."""
+    async def see(self, key: bytes, digest: bytes) -> Sighting:
+        """Whether an event was seen before, by its key and its digest; if not, this transaction must record it."""
         ...
 
     async def instance(self, id: str) -> Instance | None:  # noqa: A002
-        """The newest state of an instance; it must not be changed in place."""
+        """The newest state of an instance; it must not be changed in place.
 
-    async def buried(self, id: str) -> bool:  # noqa: A002
-        """Whether an instance of this id was deleted."""
+        Raises:
+            evenweave.engine.codec.UnreadableState: It cannot be read by this version.
+        """
+
+    async def known(self, id: str) -> bool:  # noqa: A002
+        """Whether there is an instance of this id, or was one that has been deleted."""
 
     async def claimant(self, definition: str, key: str) -> str | None:
         """The live instance that stands for a correlation key."""
@@ -148,8 +172,21 @@ class Transaction(Protocol):
         """The waits with exactly this key (empty: those without one), oldest first."""
         ...
 
-    async def kept(self, definition: str, channel: str | None, key: str | None) -> Sequence[Kept]:
-        """Kept events, oldest first; ``None`` is any channel, any key."""
+    def kept(self, definition: str, channel: str | None, key: str | None) -> AsyncIterator[Kept]:
+        """Kept events, oldest first; ``None`` is any channel, any key. It should not read more than is asked for."""
+        ...
+
+    async def is_kept(self, definition: str, kept: Kept) -> bool:
+        """Whether an event that was kept still is."""
+        ...
+
+    async def oldest_kept(self, limit: int) -> Sequence[tuple[str, Kept]]:
+        """The events that were kept first, over all definitions, each with its definition."""
+        ...
+
+    @property
+    def kept_count(self) -> int:
+        """How many events are kept, over all definitions."""
         ...
 
     async def held(self, instance: str) -> Sequence[Held]:
@@ -204,6 +241,10 @@ class Transaction(Protocol):
         """Store how far a channel was read."""
         ...
 
+    def leave(self, channel: str, position: Position) -> None:
+        """Remember how far a channel was read that is going to be unsubscribed, so that it can be taken up there."""
+        ...
+
     def define(self, row: DefinitionRow) -> None:
         """Add a definition, or make one active again; it becomes the newest of its id."""
         ...
@@ -232,13 +273,18 @@ class Transaction(Protocol):
         Raises:
             StoreRefused: Its rows, or those of one that it may build on, cannot be written. It and everything
                 queued behind it is refused, and lookups answer from what is durable.
+                A transaction that was begun before such a failure must be refused as well: its lookups are stale.
             StoreUnavailable: The store cannot write now.
         """
         ...
 
 
 class Store(Protocol):
-    """A durable store, used from one loop's thread."""
+    """A durable store, used from one loop's thread.
+
+    What it answers by itself is durable; what is queued only transactions see. Every method, and every lookup of a
+    transaction, raises `StoreUnavailable` where the store cannot be read now.
+    """
 
     @property
     def holds_log(self) -> bool:
@@ -258,7 +304,15 @@ class Store(Protocol):
         ...
 
     async def positions(self) -> Mapping[str, Position]:
-        """How far each channel was read."""
+        """How far each channel was read; where `holds_log`, only channels that were left: the log knows the others."""
+        ...
+
+    async def instance(self, id: str) -> Instance | None:  # noqa: A002
+        """An instance as it is durable.
+
+        Raises:
+            evenweave.engine.codec.UnreadableState: It cannot be read by this version.
+        """
         ...
 
     async def instances(
@@ -279,8 +333,8 @@ class Store(Protocol):
         """Instances with a deadline that is over, in due order."""
         ...
 
-    async def next_due(self) -> float | None:
-        """The earliest deadline."""
+    async def next_due(self, after: float) -> float | None:
+        """The earliest deadline behind a time."""
         ...
 
     async def expired(self, now: float, limit: int) -> Sequence[tuple[str, Kept]]:
@@ -291,8 +345,12 @@ class Store(Protocol):
         """Events that wait to be published, in order; only committed ones."""
         ...
 
-    async def prune(self, before: float, limit: int) -> None:
-        """Remove dedupe keys and tombstones older than a time, at most so many of each."""
+    async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:
+        """What was put aside, oldest first."""
+        ...
+
+    async def prune(self, before: float, limit: int) -> bool:
+        """Remove dedupe keys and tombstones older than a time, at most so many of each; whether some are left."""
         ...
 
     async def close(self) -> None:

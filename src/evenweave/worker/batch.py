@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from evenweave.engine import Arrival, Begin, Claim, Forget, Listen, Publish, codec, correlate
+from evenweave.engine import Arrival, Claim, Deadline, Forget, Listen, Publish, codec, correlate
 from evenweave.engine.burst import Burst, fresh
 from evenweave.engine.causes import Command
+from evenweave.engine.life import NotAllowed, allows
 from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import Refused
 from evenweave.ports.store import Wait
 from evenweave.runtime.deadletters import make_dead_letter
+from evenweave.worker.working import OPEN, Working, no_plan
 
 if TYPE_CHECKING:
-    from evenweave.engine import Cause, Instance
+    from collections.abc import Mapping
+
+    from evenweave.engine import Begin, Cause, Instance
     from evenweave.plan.nodes import Plan
     from evenweave.ports.store import Kept, Store
     from evenweave.worker.definitions import Definitions
@@ -40,37 +44,15 @@ class Poisoned(EvenweaveError):
         self.reason = reason
 
 
-class Working:
-    """An instance that moves in this batch.
+class Block(NamedTuple):
+    """Keeps an instance from moving, because the store refused its rows; ``suspend`` it if that can be written."""
 
-    Attributes:
-        burst: Its burst.
-        causes: What moved it so far.
-        absorbed: How many of the burst's effects are in the transaction.
-        listens: Waits that are new in this batch, to look again for events that came before them.
-        claims: Keys that are new in this batch.
-        touched: Something about it has to be written though no cause moved it.
-    """
-
-    __slots__ = ("absorbed", "burst", "causes", "claims", "listens", "looked", "touched")
-
-    def __init__(self, burst: Burst) -> None:
-        self.burst = burst
-        self.causes: list[Cause] = []
-        self.absorbed = 0
-        self.listens: list[Listen] = []
-        self.claims: list[str] = []
-        self.touched = False
-        self.looked = False
-
-    @property
-    def instance(self) -> Instance:
-        """Its state as far as the burst got."""
-        return self.burst.instance
+    reason: str
+    suspend: bool
 
 
 class Batch:
-    """See the module. Use it once: add causes, `finish`, and queue its transaction."""
+    """See the module. Use it once: give causes, `finish`, and queue its transaction."""
 
     def __init__(
         self,
@@ -80,7 +62,8 @@ class Batch:
         *,
         tenant: str,
         now: float,
-        poison: dict[tuple[str, str], str] | None = None,
+        poison: Mapping[tuple[str, str], str],
+        blocked: Mapping[str, Block],
     ) -> None:
         self.transaction = store.begin()
         self.definitions = definitions
@@ -89,65 +72,74 @@ class Batch:
         self.now = now
         self.ended: list[Instance] = []
         self.due: float | None = None
-        self._poison = poison or {}
+        self._poison = poison
+        self._blocked = blocked
+        self._kept = False
         self._working: dict[str, Working] = {}
 
     # Causes.
 
     async def open(self, id: str) -> Working | None:  # noqa: A002
-        """Take an instance into the batch; none where it does not exist or its definition is gone."""
+        """Take an instance into the batch; none where it does not exist."""
         working = self._working.get(id)
         if working is None:
             instance = await self.transaction.instance(id)
             if instance is None:
                 return None
             plan = self.definitions.plan(instance.definition, instance.digest)
-            if plan is None:
-                return None
-            working = self._take_in(plan, instance)
+            working = self._take_in(plan or no_plan(instance), instance, stranded=plan is None)
         return working
 
     async def begin(self, plan: Plan, id: str, cause: Begin) -> Working | None:  # noqa: A002
         """Start an instance; none where one of this id was started before (PROTOCOL section 1)."""
-        known = self._working.get(id) or await self.transaction.instance(id) or await self.transaction.buried(id)
-        if known:
+        if id in self._working or await self.transaction.known(id):
             return None
         working = self._take_in(plan, fresh(plan, tenant=self.tenant, id=id, now=self.now))
-        self.apply(working, cause)
+        await self.give(working, cause)
         return working
 
-    def apply(self, working: Working, cause: Cause) -> bool:
-        """Move an instance by a cause; whether it took it.
+    async def give(self, working: Working, cause: Cause) -> bool:
+        """Move an instance by a cause, and by what came for it too early; whether it took the cause.
 
         Raises:
             Poisoned: The step failed in a way that is no fault of the workflow.
             evenweave.engine.life.NotAllowed: A command that the status does not allow.
         """
-        burst = working.burst
-        reason = self._poison.get((working.instance.id, repr(cause))) if self._poison else None
-        if reason is not None:
-            return self._put_aside(working, cause, reason)
-        try:
-            taken = burst.apply(cause)
-        except EvenweaveError:
-            raise
-        except Exception as error:  # one instance's failure must not be everybody's (PROTOCOL section 2)
-            raise Poisoned(burst.instance.id, cause, f"{type(error).__name__}: {error}") from error
-        if taken:
-            working.causes.append(cause)
-            self._absorb(working)
-        return taken
+        if not self._apply(working, cause):
+            return False
+        if cause.__class__ is Command and working.instance.status in OPEN and not working.stranded:
+            # It resumes: what was kept meanwhile may be what it waits for.
+            working.listens += working.standing()
+        if working.listens or working.claims or working.instance.held:
+            await self._catch_up(working)
+        return True
 
     def hold(self, working: Working, channel: str, event: dict[str, Any]) -> None:
         """Keep an event for an instance that cannot take it now."""
+        block = self._blocked.get(working.instance.id)
+        if block is not None:
+            self.park(working.instance.id, channel, event, block.reason)
+            return
         working.instance.held += 1
         working.touched = True
         self.transaction.hold(working.instance.id, channel, event)
 
+    def keep(self, definition: str, channel: str, key: str, event: dict[str, Any]) -> None:
+        """Keep an event of a definition until somebody waits for it, or its time is over."""
+        self._kept = True
+        self.transaction.keep(definition, channel, key, event, self.now + self.settings.keep_s)
+
     def dead_letter(self, channel: str, event: dict[str, Any], reason: str) -> None:
         """Give an event up, with the reason."""
         letter = make_dead_letter(event, channel, self.settings.group, reason, 1)
-        self.transaction.publish("", f"dead-letter/{channel}", letter)
+        try:
+            self.transaction.publish("", f"dead-letter/{channel}", letter)
+        except Refused as error:
+            self.park("", channel, event, f"{reason}; its dead letter is refused: {error}")
+
+    def park(self, instance: str, channel: str, event: dict[str, Any], reason: str) -> None:
+        """Put a cause aside that cannot be handled."""
+        self.transaction.park(instance, channel, event, reason, self.now)
 
     @property
     def moved(self) -> list[str]:
@@ -157,22 +149,45 @@ class Batch:
     # The end.
 
     async def finish(self) -> None:
-        """Look again for events that came before their waits, then write every instance that moved.
+        """Write every instance that moved.
 
         Raises:
             Poisoned: A state that cannot be written.
         """
-        while await self._look_again():
-            pass
-        for working in list(self._working.values()):
-            if not working.causes and not working.touched:
-                continue
-            await self._close(working)
+        for working in self._working.values():
+            if working.causes or working.touched:
+                await self._close(working)
+        if self._kept:
+            await self._give_up_oldest()
 
-    def _take_in(self, plan: Plan, instance: Instance) -> Working:
-        working = Working(Burst(plan, instance, now=self.now, limits=self.settings.limits))
-        self._working[instance.id] = working
+    # How a cause moves an instance.
+
+    def _take_in(self, plan: Plan, instance: Instance, *, stranded: bool = False) -> Working:
+        burst = Burst(plan, instance, now=self.now, limits=self.settings.limits)
+        working = self._working[instance.id] = Working(burst, stranded=stranded)
         return working
+
+    def _apply(self, working: Working, cause: Cause) -> bool:
+        id_ = working.instance.id
+        if self._blocked and id_ in self._blocked:
+            block = self._blocked[id_]
+            return self._put_aside(working, cause, block.reason, suspend=block.suspend)
+        if self._poison:
+            reason = self._poison.get((id_, repr(cause)))
+            if reason is not None:
+                return self._put_aside(working, cause, reason)
+        if working.stranded and not (cause.__class__ is Command and cause.verb == "suspend"):
+            return False
+        try:
+            if not working.burst.apply(cause):
+                return False
+        except Exception as error:  # one instance's failure must not be everybody's (PROTOCOL section 2)
+            if isinstance(error, NotAllowed) and cause.__class__ is Command:
+                raise
+            raise Poisoned(id_, cause, f"{type(error).__name__}: {error}") from error
+        working.causes.append(cause)
+        self._absorb(working)
+        return True
 
     def _absorb(self, working: Working) -> None:
         instance, transaction = working.instance, self.transaction
@@ -193,68 +208,105 @@ class Batch:
                     working.claims.append(effect.key)
                     transaction.claim(definition, effect.key, instance.id)
         working.absorbed = len(effects)
+        if instance.ended:
+            # At once: a later event of this batch may start another instance under the same key.
+            for key in instance.claims:
+                transaction.release(definition, key)
 
     def _publish(self, working: Working, effect: Publish) -> None:
+        instance = working.instance
         try:
-            self.transaction.publish(working.instance.id, effect.channel, effect.event)
+            self.transaction.publish(instance.id, effect.channel, effect.event)
         except Refused as error:
             # Final: the broker in this database will never take it (PROTOCOL section 4).
-            self.transaction.park(working.instance.id, effect.channel, effect.event, str(error), self.now)
-            if working.instance.status in {"waiting", "running"}:
-                working.burst.apply(Command("fault", f"{effect.channel}: {error}", "publish"))
+            self.park(instance.id, effect.channel, effect.event, str(error))
+            self._command(working, Command("fault", f"{effect.channel}: {error}", "publish"))
 
-    def _put_aside(self, working: Working, cause: Cause, reason: str) -> bool:
-        instance = working.instance
-        event = getattr(cause, "event", None)
-        if event is not None:
-            self.transaction.park(instance.id, getattr(cause, "channel", ""), event, reason, self.now)
-        if instance.status not in {"suspended", "faulted"} and not instance.ended:
-            working.burst.apply(Command("suspend", reason, "internal"))
-        working.touched = True
+    def _put_aside(self, working: Working, cause: Cause, reason: str, *, suspend: bool = True) -> bool:
+        event = getattr(cause, "event", None) or {"cause": msgspec.to_builtins(cause)}
+        self.park(working.instance.id, getattr(cause, "channel", ""), event, reason)
+        if suspend:
+            self._command(working, Command("suspend", reason, "internal"))
+            working.touched = True
         return True
 
-    async def _look_again(self) -> bool:
-        """Offer what was kept and held to the instances that came to wait for it; whether anything moved."""
-        moved = False
-        for working in list(self._working.values()):
-            definition = working.instance.definition
-            listens, working.listens = working.listens, []
-            claims, working.claims = working.claims, []
-            for listen in listens:
-                for kept in await self.transaction.kept(definition, listen.channel, listen.key or None):
-                    cause = Arrival(kept.channel, kept.event, activation=listen.activation)
-                    if self.apply(working, cause):
-                        self.transaction.unkeep(definition, kept)
-                        moved = True
-                        break
-            for key in claims:
-                for kept in await self.transaction.kept(definition, None, key):
-                    if not self.apply(working, Arrival(kept.channel, kept.event)):
-                        self.hold(working, kept.channel, kept.event)
-                    self.transaction.unkeep(definition, kept)
-                    moved = True
-            if working.instance.held and working.causes and working.instance.status in {"waiting", "running"}:
-                moved = await self._offer_held(working) or moved
-        return moved
+    def _command(self, working: Working, command: Command) -> None:
+        """Move it by a command of the engine's own, where its status allows that."""
+        if allows(working.instance.status, command.verb):
+            working.burst.apply(command)
+            working.causes.append(command)
 
-    async def _offer_held(self, working: Working) -> bool:
+    # What came too early.
+
+    async def _catch_up(self, working: Working) -> None:
+        """Offer what was kept and held, oldest first, until the instance takes no more of it."""
+        while not working.instance.ended:
+            claims, working.claims = working.claims, []
+            for key in claims:
+                await self._gather(working, key)
+            if working.instance.status not in OPEN:
+                return
+            if not (await self._take_held(working) or await self._take_kept(working)):
+                return
+
+    async def _gather(self, working: Working, key: str) -> None:
+        """Everything that was kept under a key belongs to the instance that stands for it now."""
+        definition = working.instance.definition
+        found = [kept async for kept in self.transaction.kept(definition, None, key)]
+        flow = self.definitions.flows.get(definition)
+        for channel in flow.ambiguous if flow is not None else ():
+            async for kept in self.transaction.kept(definition, channel, ""):
+                matches = flow.fitting(channel, kept.event) if flow is not None else ()
+                if any(correlate.claim(match, kept.event) == key for match in matches):
+                    found.append(kept)
+        for kept in sorted(found, key=lambda one: one.sequence):
+            if correlate.published_by(working.instance.id, kept.event):
+                continue
+            self.transaction.unkeep(definition, kept)
+            if not self._apply(working, Arrival(kept.channel, kept.event)):
+                self.hold(working, kept.channel, kept.event)
+
+    async def _take_held(self, working: Working) -> bool:
         instance = working.instance
+        if not instance.held:
+            return False
         for held in await self.transaction.held(instance.id):
             echo = correlate.echo(held.event)
             causes = [Arrival(held.channel, held.event)]
             if echo is not None and echo[0] == instance.id:
                 causes.insert(0, Arrival(held.channel, held.event, activation=echo[1], echo=True))
-            if any(self.apply(working, cause) for cause in causes):
+            if any(self._apply(working, cause) for cause in causes):
                 self.transaction.unhold(instance.id, held)
-                working.instance.held -= 1
+                instance.held -= 1
                 return True
         return False
+
+    async def _take_kept(self, working: Working) -> bool:
+        definition = working.instance.definition
+        flow = self.definitions.flows.get(definition)
+        while working.listens and self.transaction.kept_count:
+            listen = working.listens.pop(0)
+            keys: list[str | None] = [listen.key or None]
+            if listen.key and flow is not None and listen.channel in flow.ambiguous:
+                keys.append("")
+            for key in keys:
+                async for kept in self.transaction.kept(definition, listen.channel, key):
+                    if self._apply(working, Arrival(kept.channel, kept.event, activation=listen.activation)):
+                        self.transaction.unkeep(definition, kept)
+                        return True
+        working.listens.clear()
+        return False
+
+    async def _give_up_oldest(self) -> None:
+        excess = self.transaction.kept_count - self.settings.kept
+        if excess > 0:
+            for definition, kept in await self.transaction.oldest_kept(excess):
+                self.transaction.unkeep(definition, kept)
+                self.dead_letter(kept.channel, kept.event, f"more than {self.settings.kept} events were kept")
 
     async def _close(self, working: Working) -> None:
         instance, transaction = working.instance, self.transaction
         if instance.ended:
-            for key in instance.claims:
-                transaction.release(instance.definition, key)
             if instance.held:
                 for held in await transaction.held(instance.id):
                     transaction.unhold(instance.id, held)
@@ -262,14 +314,14 @@ class Batch:
                 instance.held = 0
             self.ended.append(instance)
         step = working.burst.close([])
-        cause = working.causes[-1] if working.causes else Command("suspend")
+        guilty = _last_of(working.causes)
         try:
             state, causes = codec.encode(step.instance), _ENCODE(working.causes)
         except Exception as error:
-            raise Poisoned(instance.id, cause, f"its state cannot be written: {error}") from error
+            raise Poisoned(instance.id, guilty or Deadline(), f"its state cannot be written: {error}") from error
         limit = self.settings.limits.state_bytes
-        if len(state) > limit:
-            raise Poisoned(instance.id, cause, f"its state would have {len(state)} bytes, the limit is {limit}")
+        if guilty is not None and len(state) > limit:
+            raise Poisoned(instance.id, guilty, f"its state would have {len(state)} bytes, the limit is {limit}")
         due = step.instance.due
         if due is not None:
             self.due = due if self.due is None else min(self.due, due)
@@ -279,3 +331,11 @@ class Batch:
 def expiry_reason(kept: Kept) -> str:
     """Why a kept event is given up."""
     return f"nobody waited for it on {kept.channel} within its time of keeping"
+
+
+def _last_of(causes: list[Cause]) -> Cause | None:
+    """The last cause that can have made the state grow; the engine's own commands cannot."""
+    for cause in reversed(causes):
+        if not (isinstance(cause, Command) and cause.verb in {"suspend", "fault", "cancel"}):
+            return cause
+    return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from evenweave.engine import correlate
+from evenweave.plan.template import Constant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -14,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class Registered:
-    """One registered definition with its plan."""
+    """One registered definition with its plan; without one where this version of Evenweave cannot run it."""
 
     __slots__ = ("plan", "row")
 
-    def __init__(self, row: DefinitionRow, plan: Plan) -> None:
+    def __init__(self, row: DefinitionRow, plan: Plan | None) -> None:
         self.row = row
         self.plan = plan
 
@@ -30,8 +32,6 @@ class Flow:
         id: The definition's id.
         registered: Oldest first.
     """
-
-    __slots__ = ("_matches", "id", "registered")
 
     def __init__(self, id: str, registered: list[Registered]) -> None:  # noqa: A002
         self.id = id
@@ -49,24 +49,53 @@ class Flow:
         newest = self.newest
         return None if newest is None else newest.plan
 
+    @property
+    def plans(self) -> Iterator[Plan]:
+        """The plans of all registrations that can run."""
+        return (each.plan for each in self.registered if each.plan is not None)
+
     def matches(self, channel: str) -> tuple[EventMatch, ...]:
-        """The kinds of event on the channel that any of the plans knows."""
+        """The kinds of event on the channel that any plan knows; where nothing is started any more, those awaited."""
         found = self._matches.get(channel)
         if found is None:
             unique: dict[int, EventMatch] = {}
-            for each in self.registered:
-                for accept in each.plan.accepts:
-                    if accept.match.channel == channel:
+            for plan in self.plans:
+                starts = {id(start.accept.match) for start in plan.starts} if self.plan is None else set()
+                for accept in plan.accepts:
+                    if accept.match.channel == channel and id(accept.match) not in starts:
                         unique.setdefault(id(accept.match), accept.match)
             found = self._matches[channel] = tuple(unique.values())
         return found
+
+    def fitting(self, channel: str, event: Mapping[str, object]) -> list[EventMatch]:
+        """The kinds of event that this one is, as far as the definition alone can tell."""
+        return [
+            match
+            for match in self.matches(channel)
+            if correlate.fits(match, channel, event) and _has_constants(match, event)
+        ]
+
+    @cached_property
+    def ambiguous(self) -> frozenset[str]:
+        """Channels on which one event may have several correlation keys: what is kept there is kept without one."""
+        rules: dict[str, set[tuple[str, ...]]] = {}
+        fixed = set()
+        for plan in self.plans:
+            for accept in plan.accepts:
+                match = accept.match
+                if match.correlate:
+                    names = tuple(sorted(f"{rule.name} {rule.location}" for rule in match.correlate))
+                    rules.setdefault(match.channel, set()).add(names)
+                    if any(rule.expected is not None for rule in match.correlate):
+                        fixed.add(match.channel)
+        return frozenset(fixed | {channel for channel, different in rules.items() if len(different) > 1})
 
     def channels(self) -> set[str]:
         """The channels that it needs: to start, as long as it does, and for whoever is still running."""
         plan = self.plan
         needed = set() if plan is None else set(plan.start_channels)
-        for each in self.registered:
-            needed |= each.plan.later_channels
+        for each in self.plans:
+            needed |= each.later_channels
         return needed
 
 
@@ -79,7 +108,8 @@ class Definitions:
             flows.setdefault(each.row.id, []).append(each)
         self.registered = registered
         self.flows = {name: Flow(name, versions) for name, versions in flows.items()}
-        self._plans = {(each.row.id, each.row.digest): each.plan for each in registered}
+        self._plans = {(each.row.id, each.row.digest): each.plan for each in registered if each.plan is not None}
+        self.broken = [each.row for each in registered if each.plan is None]
         self._on: dict[str, list[Flow]] = {}
         for flow in self.flows.values():
             for channel in flow.channels():
@@ -101,6 +131,10 @@ class Definitions:
         return iter(self.registered)
 
 
-def fitting(matches: tuple[EventMatch, ...], channel: str, event: Mapping[str, object]) -> list[EventMatch]:
-    """Those of the matches that the event is meant by."""
-    return [match for match in matches if correlate.fits(match, channel, event)]
+def _has_constants(match: EventMatch, event: Mapping[str, object]) -> bool:
+    """Whether the event has the correlation values that the definition itself names: they say which event is meant."""
+    return all(
+        correlate.agrees(rule.expected.value, correlate.locate(rule, event))
+        for rule in match.correlate
+        if isinstance(rule.expected, Constant)
+    )

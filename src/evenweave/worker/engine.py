@@ -3,65 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from msgspec import Struct
 
-from evenweave import source
 from evenweave.engine import Begin
 from evenweave.errors import EvenweaveError
-from evenweave.ports.broker import BrokerError
-from evenweave.ports.store import Position, StoreRefused, StoreUnavailable
-from evenweave.runtime.backoff import Backoff
 from evenweave.worker import identity
 from evenweave.worker.definitions import Definitions, Registered
+from evenweave.worker.delay import after_failures, pause
 from evenweave.worker.intake import Intake
 from evenweave.worker.mover import Mover
 from evenweave.worker.publishing import Publishing
-from evenweave.worker.registration import invalid, prepare, restore
+from evenweave.worker.registrar import NotFound, Registrar, Registration
 from evenweave.worker.settings import Settings
 from evenweave.worker.timers import Timers
 from evenweave.worker.view import InstanceView, view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from evenweave.engine import Instance
     from evenweave.engine.causes import Command
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.catalog import Catalog
     from evenweave.ports.clock import Clock
-    from evenweave.ports.store import DefinitionRow, HistoryEntry, InstanceSummary, Store
-    from evenweave.source import Diagnostic
+    from evenweave.ports.store import DefinitionRow, HistoryEntry, InstanceSummary, Parked, Store
     from evenweave.worker.batch import Batch
     from evenweave.worker.reading import Reader
 
-BACKOFF = Backoff(first_s=0.1, cap_s=5.0)
-
-
-class NotFound(EvenweaveError):
-    """There is no such definition or instance."""
+__all__ = ["Engine", "NotFound", "NotPossible", "Registration"]
 
 
 class NotPossible(EvenweaveError):
     """What was asked for does not fit the state of things; the message says why."""
-
-
-class Registration(Struct, frozen=True):
-    """What came of a registration.
-
-    Attributes:
-        row: The definition.
-        created: False where it was the newest already, with the same content.
-        diagnostics: The warnings.
-    """
-
-    row: DefinitionRow
-    created: bool
-    diagnostics: Sequence[Diagnostic]
 
 
 class Engine:
@@ -92,41 +67,33 @@ class Engine:
         self.settings = settings or Settings()
         self.tenant = tenant
         self._store = store
-        self._broker = broker
-        self._catalog = catalog
         self._clock = clock
         self._reader = reader
-        self._subscribed = subscribed
         self._tasks: list[asyncio.Task[None]] = []
-        self._registering = asyncio.Lock()
-        self._gate = asyncio.Lock()
-        self._reconcile = asyncio.Event()
-        self._ready = asyncio.Event()
+        self._failing: set[str] = set()
         self._log = structlog.get_logger("evenweave.engine")
         self._mover = Mover(store, clock, self.settings, tenant=tenant, definitions=Definitions([]))
+        self._registrar = Registrar(self._mover, broker, catalog, clock, reader=reader, subscribed=subscribed)
         self._timers = Timers(self._mover, clock)
         self._mover.on_due = self._timers.set
-        self._mover.on_ended = self._on_ended
+        self._mover.on_ended = self._registrar.on_ended
         self._publishing = None if store.holds_log else Publishing(self._mover, broker, clock)
-        self._intake = Intake(self._mover, reader, self._publishing, gate=self._gate, resubscribe=self._resubscribe)
+        self._intake = Intake(
+            self._mover, reader, self._publishing, clock=clock, resubscribe=self._registrar.resubscribe
+        )
 
     # Life.
 
     async def start(self) -> None:
-        """Take up what an earlier run left, and serve.
-
-        Raises:
-            InvalidDocument: A stored definition cannot be read by this version.
-        """
-        self._mover.definitions = Definitions([restore(row) for row in await self._store.definitions()])
-        self._serve(self._keep_subscribed())
-        self._serve(self._intake.run())
-        self._serve(self._reader.run())
-        self._serve(self._timers.run())
+        """Take up what an earlier run left, and serve."""
+        await self._registrar.load()
         if self._publishing is not None:
             self._store.when_outgoing(self._publishing.add)
-            self._serve(self._publishing.run())
-        self._reconcile.set()
+            self._serve("publishing", self._publishing.run)
+        self._serve("subscribing", self._registrar.run)
+        self._serve("intake", self._intake.run)
+        self._serve("reading", self._reader.run)
+        self._serve("timers", self._timers.run)
 
     async def stop(self) -> None:
         """Stop taking anything; what was queued is the store's to write."""
@@ -138,7 +105,7 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether its tasks run and it is subscribed to what its definitions need."""
-        return self._ready.is_set() and not any(task.done() for task in self._tasks)
+        return bool(self._tasks) and not self._failing and self._registrar.agreed
 
     # Definitions.
 
@@ -150,17 +117,7 @@ class Engine:
             CatalogUnavailable: The Catalog did not answer.
             evenweave.ports.broker.BrokerError: The Runtime did not take the subscription.
         """
-        async with self._registering:
-            registered, diagnostics = await prepare(name, data, self._catalog, now=self._mover.now())
-            if strict and diagnostics:
-                raise invalid(name, source.strict(diagnostics))
-            row = registered.row
-            flow = self._mover.definitions.flows.get(row.id)
-            newest = None if flow is None else flow.newest
-            if newest is not None and newest.row.digest == row.digest:
-                return Registration(newest.row, False, diagnostics)
-            await self._take_up(registered)
-            return Registration(row, True, diagnostics)
+        return await self._registrar.register(name, data, strict=strict)
 
     async def remove(self, definition: str, version: str | None = None) -> None:
         """Let a definition, or one version of it, start no more instances.
@@ -170,31 +127,7 @@ class Engine:
         Raises:
             NotFound: There is none that starts instances.
         """
-        async with self._registering:
-            flow = self._mover.definitions.flows.get(definition)
-            retiring = [
-                each
-                for each in (flow.registered if flow is not None else ())
-                if each.row.active and version in {None, each.row.version}
-            ]
-            if not retiring:
-                raise NotFound(f'no definition "{definition}"' + (f' of version "{version}"' if version else ""))
-
-            async def work(batch: Batch) -> None:
-                for each in retiring:
-                    batch.transaction.retire(definition, each.row.digest)
-
-            await (await self._mover.move(work)).durable
-            gone = {each.row.digest for each in retiring}
-            self._mover.definitions = Definitions(
-                [
-                    _retired(each) if each.row.id == definition and each.row.digest in gone else each
-                    for each in self._mover.definitions
-                ]
-            )
-            await self._clean_up()
-        self._reconcile.set()
-        await self._unsubscribe_superfluous()
+        await self._registrar.remove(definition, version)
 
     def definitions(self) -> Sequence[DefinitionRow]:
         """The definitions that start instances or still have some, in the order of registration."""
@@ -221,20 +154,20 @@ class Engine:
             NotFound: There is no definition that starts instances.
             NotPossible: The definition is started by events only, or the data is no object.
         """
-        flow = self._mover.definitions.flows.get(definition)
-        plan = None if flow is None else flow.plan
-        if plan is None:
-            raise NotFound(f'no definition "{definition}" starts instances')
-        if plan.starts:
-            raise NotPossible(
-                f'"{definition}" begins with an event: publish one on {", ".join(sorted(plan.start_channels))}'
-            )
         if not isinstance(data, dict):
             raise NotPossible("the input of an instance is a JSON object")
         # A caller that gives no id asks for a new instance each time.
         id = identity.of_command(self.tenant, definition, command or uuid.uuid4().hex)  # noqa: A001
 
         async def work(batch: Batch) -> None:
+            flow = batch.definitions.flows.get(definition)
+            plan = None if flow is None else flow.plan
+            if plan is None:
+                raise NotFound(f'no definition "{definition}" starts instances')
+            if plan.starts:
+                raise NotPossible(
+                    f'"{definition}" begins with an event: publish one on {", ".join(sorted(plan.start_channels))}'
+                )
             await batch.begin(plan, id, Begin(data))
 
         await (await self._mover.move(work)).durable
@@ -245,6 +178,7 @@ class Engine:
 
         Raises:
             NotFound: There is no such instance.
+            NotPossible: Its definition cannot run, so that it can only be suspended; or it never began.
             evenweave.engine.life.NotAllowed: Its status does not allow it.
         """
 
@@ -252,7 +186,13 @@ class Engine:
             working = await batch.open(id)
             if working is None:
                 raise NotFound(f"no instance {id}")
-            batch.apply(working, command)
+            if working.stranded and command.verb != "suspend":
+                raise NotPossible(
+                    f'its definition "{working.instance.definition}" cannot run', "see its entry among the definitions"
+                )
+            if command.verb == "resume" and working.instance.counter == 0:
+                raise NotPossible("what should have started it failed, so there is nothing to resume", "cancel it")
+            await batch.give(working, command)
 
         await (await self._mover.move(work)).durable
 
@@ -281,12 +221,12 @@ class Engine:
         return await self._store.instances(status=status, definition=definition, key=key, after=after, limit=limit)
 
     async def instance(self, id: str) -> InstanceView:  # noqa: A002
-        """An instance with its data and what it waits for.
+        """An instance with its data and what it waits for, as it is durable.
 
         Raises:
             NotFound: There is no such instance.
         """
-        instance = await self._store.begin().instance(id)
+        instance = await self._store.instance(id)
         if instance is None:
             raise NotFound(f"no instance {id}")
         return view(instance, self._mover.definitions.plan(instance.definition, instance.digest))
@@ -300,122 +240,37 @@ class Engine:
         await self.instance(id)
         return await self._store.history(id)
 
+    async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:
+        """What was put aside because nobody could handle it, oldest first."""
+        return await self._store.parked(after, limit)
+
     def subscriptions(self) -> list[dict[str, Any]]:
         """The channels that each definition takes events of: to start, and for running instances."""
         return [
             {
                 "definition": flow.id,
                 "starts": sorted(flow.plan.start_channels) if flow.plan is not None else [],
-                "waits": sorted({channel for each in flow.registered for channel in each.plan.later_channels}),
+                "waits": sorted({channel for plan in flow.plans for channel in plan.later_channels}),
             }
             for flow in self._mover.definitions.flows.values()
         ]
 
     # How it keeps going.
 
-    async def _take_up(self, registered: Registered) -> None:
-        """Subscribe, then store the definition and the positions of its channels in one commit (PROTOCOL section 4)."""
-        row = registered.row
-        wanted = Definitions([*_without(self._mover.definitions, row), registered])
-        async with self._gate:
-            subscription = await self._subscribe(wanted)
-            known = await self._store.positions()
+    def _serve(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(self._keep_going(name, work)))
 
-            async def work(batch: Batch) -> None:
-                batch.transaction.define(row)
-                for channel, (log, position) in ({} if subscription is None else subscription.positions).items():
-                    if channel not in known:
-                        batch.transaction.advance(channel, Position(log, position))
-
-            await (await self._mover.move(work)).durable
-            self._mover.definitions = wanted
-        if subscription is not None:
-            self._subscribed(subscription)
-
-    def _serve(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        task.add_done_callback(self._on_task_done)
-        self._tasks.append(task)
-
-    def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self._log.critical("a task of the engine failed, restart it", error=repr(error), exc_info=error)
-
-    async def _subscribe(self, wanted: Definitions) -> Subscription | None:
-        channels = sorted(wanted.channels())
-        if not channels:
-            return None
-        return await self._broker.subscribe(self.settings.group, channels, mode="read")
-
-    async def _resubscribe(self) -> None:
-        self._ready.clear()
-        self._reconcile.set()
-        await self._ready.wait()
-
-    async def _keep_subscribed(self) -> None:
-        """Make the Runtime's list agree with the definitions, now and whenever it may not."""
+    async def _keep_going(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Serve, and begin anew after a failure that nobody foresaw: the rest of the engine depends on it."""
         failures = 0
         while True:
-            await self._reconcile.wait()
-            self._reconcile.clear()
             try:
-                async with self._registering:
-                    await self._clean_up()
-                    subscription = await self._subscribe(self._mover.definitions)
-                if subscription is not None:
-                    self._subscribed(subscription)
-                await self._unsubscribe_superfluous()
-            except (BrokerError, StoreRefused, StoreUnavailable) as error:
+                await work()
+            except Exception:  # noqa: BLE001 - it is logged, and shows in `ready`
                 failures += 1
-                delay_s = BACKOFF.delay_s(failures, random.random())  # noqa: S311 - jitter
-                self._log.warning("subscribing waits", error=str(error), delay_s=round(delay_s, 2))
-                await asyncio.sleep(delay_s)
-                self._reconcile.set()
+                self._failing.add(name)
+                self._log.critical("a part of the engine failed and begins anew", part=name, exc_info=True)
+                await pause(self._clock, after_failures(failures))
+                self._failing.discard(name)
             else:
-                failures = 0
-                self._ready.set()
-
-    async def _unsubscribe_superfluous(self) -> None:
-        for subscription in await self._broker.subscriptions():
-            if subscription.group != self.settings.group:
-                continue
-            superfluous = sorted(set(subscription.positions) - self._mover.definitions.channels())
-            if superfluous:
-                await self._broker.unsubscribe(subscription.id, superfluous)
-
-    async def _clean_up(self) -> None:
-        """Remove retired definitions of which no instance is left."""
-        gone = [
-            each
-            for each in self._mover.definitions
-            if not each.row.active and not await self._store.has_live(each.row.id, each.row.digest)
-        ]
-        if not gone:
-            return
-
-        async def work(batch: Batch) -> None:
-            for each in gone:
-                batch.transaction.remove_definition(each.row.id, each.row.digest)
-
-        await (await self._mover.move(work)).durable
-        self._mover.definitions = Definitions([each for each in self._mover.definitions if each not in gone])
-
-    def _on_ended(self, instances: list[Instance]) -> None:
-        for instance in instances:
-            flow = self._mover.definitions.flows.get(instance.definition)
-            if flow is None or any(
-                not each.row.active and each.row.digest == instance.digest for each in flow.registered
-            ):
-                self._reconcile.set()
                 return
-
-
-def _without(definitions: Definitions, row: DefinitionRow) -> list[Registered]:
-    return [each for each in definitions if (each.row.id, each.row.digest) != (row.id, row.digest)]
-
-
-def _retired(registered: Registered) -> Registered:
-    row = registered.row
-    values = {name: getattr(row, name) for name in row.__struct_fields__}
-    return Registered(type(row)(**{**values, "active": False}), registered.plan)

@@ -16,9 +16,9 @@ def of_command(tenant: str, definition: str, command: str) -> str:
     return _hash("command", tenant, definition, command)
 
 
-def dedupe_key(source: str, event: str, digest: bytes) -> bytes:
-    """What makes an event the same as one that was taken before (PROTOCOL section 3)."""
-    return _digest(source, event, digest.hex())
+def dedupe_key(source: str, event: str) -> bytes:
+    """What an event is found by that was taken before; with another digest it is another event (PROTOCOL section 3)."""
+    return _digest(source, event)
 
 
 def definition_digest(document: str, operations: bytes) -> str:

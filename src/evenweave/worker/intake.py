@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from evenweave.engine.causes import Command
-from evenweave.engine.life import allows
 from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import UnknownSubscription
 from evenweave.ports.store import StoreRefused, StoreUnavailable
 from evenweave.worker import identity
+from evenweave.worker.batch import Block, Poisoned
+from evenweave.worker.delay import after_failures, pause
 from evenweave.worker.reading import last_positions
 from evenweave.worker.routing import route
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from evenweave.ports.broker import Delivery
+    from evenweave.ports.clock import Clock
     from evenweave.worker.batch import Batch
     from evenweave.worker.mover import Mover
     from evenweave.worker.publishing import Publishing
@@ -29,9 +30,22 @@ if TYPE_CHECKING:
 BACKLOG = 10_000
 """How many events may wait to be published before no more are taken: they are safe in the log."""
 
+SUSPECTS = 16
+"""How many instances are tried one by one where the store refuses what an event does; with more, none gets it."""
+
+Place = tuple[str, int]
+
 
 class _Stale(EvenweaveError):
     """Reading began anew while this batch was made."""
+
+
+class _Unroutable(EvenweaveError):
+    """An event made routing fail."""
+
+    def __init__(self, delivery: Delivery, reason: str) -> None:
+        super().__init__(reason)
+        self.place = delivery.log, delivery.position
 
 
 class Intake:
@@ -43,68 +57,106 @@ class Intake:
         reader: Reader,
         publishing: Publishing | None,
         *,
-        gate: asyncio.Lock,
+        clock: Clock,
         resubscribe: Callable[[], Awaitable[None]],
     ) -> None:
         self._mover = mover
         self._reader = reader
         self._publishing = publishing
-        self._gate = gate
+        self._clock = clock
         self._resubscribe = resubscribe
         self._size = mover.settings.batch
+        self._failures = 0
         self._queued: deque[asyncio.Future[None]] = deque()
-        self._aside: dict[tuple[str, int], _Aside] = {}
+        self._unroutable: dict[Place, str] = {}
+        self._refusals: dict[Place, _Refusal] = {}
         self._log = structlog.get_logger("evenweave.intake")
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        settings = self._mover.settings
+        self._reader.reset()
         while True:
-            while len(self._queued) >= settings.in_flight or (
-                self._queued and self._publishing is not None and self._publishing.backlog > BACKLOG
-            ):
-                await asyncio.wait({self._queued[0]})
+            await self._wait_for_room()
             try:
-                epoch = self._reader.epoch
                 deliveries = await self._reader.read(self._size)
                 if deliveries:
-                    await self.take(deliveries, epoch)
+                    # The epoch that they were read in: reading may have begun anew while it waited.
+                    await self.take(deliveries, self._reader.epoch)
             except UnknownSubscription:
                 await self._resubscribe()
             except _Stale:
                 continue
             except (StoreRefused, StoreUnavailable) as error:
-                await self._recover(error)
+                self._log.error("taking events waits for the store", error=str(error))
+                self._failures += 1
+                self._reader.reset()
 
     async def take(self, deliveries: Sequence[Delivery], epoch: int) -> None:
         """Handle a batch of events in one transaction, and queue it.
 
-        The gate is closed while a definition is registered: from the moment that the broker hands out events of its
-        channels until the definition can take them.
+        Events of a channel that no definition here needs are left in the log, and not acknowledged: whoever registers
+        the definition will find them (after the engine lost its folder, or while the broker is told to stop).
         """
-        holds_log = self._mover.store.holds_log
+        taken: list[Delivery] = []
 
         async def work(batch: Batch) -> None:
             if self._reader.epoch != epoch:
                 raise _Stale("reading began anew")
-            for delivery in deliveries:
-                event = delivery.event
-                if not holds_log:
-                    key = identity.dedupe_key(event["source"], event["id"], delivery.digest)
-                    if not await batch.transaction.unseen(key):
-                        continue
-                aside = self._aside.get((delivery.log, delivery.position))
-                if aside is None:
-                    await route(batch, delivery.channel, event, delivery.digest)
-                else:
-                    await aside.apply(batch, delivery)
-            for channel, position in last_positions(deliveries).items():
+            taken[:] = [delivery for delivery in deliveries if batch.definitions.on(delivery.channel)]
+            for delivery in taken:
+                await self._handle(batch, delivery)
+            for channel, position in last_positions(taken).items():
                 batch.transaction.advance(channel, position)
 
-        async with self._gate:
-            moved = await self._mover.move(work)
+        while True:
+            try:
+                moved = await self._mover.move(work, blocked=self._blocked(deliveries))
+            except _Unroutable as error:
+                self._log.error("an event is parked", position=error.place, reason=error.message)
+                self._unroutable[error.place] = error.message
+            else:
+                break
         self._queued.append(moved.durable)
-        moved.durable.add_done_callback(lambda done: self._done(done, deliveries, moved.instances))
+        moved.durable.add_done_callback(lambda done: self._done(done, taken, moved.instances))
+
+    async def _handle(self, batch: Batch, delivery: Delivery) -> None:
+        event = delivery.event
+        if not self._mover.store.holds_log:
+            seen = await batch.transaction.see(identity.dedupe_key(event["source"], event["id"]), delivery.digest)
+            if seen == "again":
+                return
+            if seen == "changed":
+                self._log.warning(
+                    "an id was used again for another event", source=event["source"], id=event["id"], taken=True
+                )
+        place = delivery.log, delivery.position
+        reason = self._unroutable.get(place) if self._unroutable else None
+        refusal = self._refusals.get(place) if self._refusals else None
+        if refusal is not None and refusal.hopeless:
+            reason = refusal.reason
+        if reason is not None:
+            batch.park("", delivery.channel, event, reason)
+            return
+        try:
+            await route(batch, delivery.channel, event, delivery.digest)
+        except (Poisoned, StoreUnavailable):
+            raise
+        except Exception as error:
+            raise _Unroutable(delivery, f"{type(error).__name__}: {error}") from error
+
+    async def _wait_for_room(self) -> None:
+        if self._failures:
+            await pause(self._clock, after_failures(self._failures))
+        while len(self._queued) >= self._mover.settings.in_flight:
+            await asyncio.wait({self._queued[0]})
+        if self._publishing is not None:
+            await self._publishing.below(BACKLOG)
+
+    def _blocked(self, deliveries: Sequence[Delivery]) -> Mapping[str, Block]:
+        if not self._refusals:
+            return {}
+        found = (self._refusals.get((each.log, each.position)) for each in deliveries)
+        return {name: block for refusal in found if refusal is not None for name, block in refusal.blocked().items()}
 
     def _done(self, done: asyncio.Future[None], deliveries: Sequence[Delivery], instances: list[str]) -> None:
         self._queued.remove(done)
@@ -112,39 +164,59 @@ class Intake:
             return
         error = done.exception()
         if error is None:
+            self._failures = 0
             self._size = self._mover.settings.batch
-            self._aside.clear()
+            if self._unroutable or self._refusals:
+                for each in deliveries:
+                    self._unroutable.pop((each.log, each.position), None)
+                    self._refusals.pop((each.log, each.position), None)
             self._reader.acknowledge(deliveries)
             return
         self._log.error("a transaction failed, its events are taken again", error=str(error), events=len(deliveries))
         self._reader.reset()
-        if isinstance(error, StoreRefused) and error.own:
-            # Halve until the guilty event stands alone; then it goes aside, and whoever it would have moved stops.
-            if len(deliveries) == 1:
-                place = deliveries[0].log, deliveries[0].position
-                again = place in self._aside
-                self._aside[place] = _Aside(str(error), [] if again else instances)
-            self._size = max(1, len(deliveries) // 2)
+        if not isinstance(error, StoreRefused):
+            self._failures += 1
+        elif error.own and deliveries:
+            self._isolate(deliveries, str(error), instances)
 
-    async def _recover(self, error: Exception) -> None:
-        self._log.error("taking events waits for the store", error=str(error))
-        self._reader.reset()
-        await asyncio.sleep(1.0)
+    def _isolate(self, deliveries: Sequence[Delivery], reason: str, instances: list[str]) -> None:
+        """Halve until the guilty event stands alone; then find whose row it is that cannot be written."""
+        self._size = max(1, len(deliveries) // 2)
+        if len(deliveries) > 1:
+            return
+        place = deliveries[0].log, deliveries[0].position
+        refusal = self._refusals.get(place)
+        if refusal is None:
+            self._refusals[place] = _Refusal(reason, instances)
+        elif refusal.hopeless:
+            self._failures += 1
+        else:
+            refusal.try_next()
 
 
-class _Aside:
-    """An event whose rows the store refuses."""
+class _Refusal:
+    """An event whose rows the store refuses, alone as it is, and what is tried to find out because of whom.
+
+    Each instance that it moved is kept from moving in turn: suspended with the reason if that much can be written, else
+    left as it is. The others get the event. Where that does not help, the event is parked for all.
+    """
 
     def __init__(self, reason: str, instances: list[str]) -> None:
-        self._reason = reason
-        self._instances = instances
+        self.reason = reason
+        self._tries = [{name: Block(reason, suspend)} for name in instances for suspend in (True, False)]
+        if len(instances) > SUSPECTS:
+            self._tries.clear()
+        self._next = 0
 
-    async def apply(self, batch: Batch, delivery: Delivery) -> None:
-        """Park it and suspend the instances that it would have moved, if their rows can be written at all."""
-        for id_ in self._instances:
-            working = await batch.open(id_)
-            if working is not None and allows(working.instance.status, "suspend"):
-                batch.apply(working, Command("suspend", self._reason, "internal"))
-        batch.transaction.park(
-            self._instances[0] if self._instances else "", delivery.channel, delivery.event, self._reason, batch.now
-        )
+    @property
+    def hopeless(self) -> bool:
+        """Nothing is left to try."""
+        return self._next >= len(self._tries)
+
+    def try_next(self) -> None:
+        """The last try failed."""
+        self._next += 1
+
+    def blocked(self) -> dict[str, Block]:
+        """Who must not move."""
+        return {} if self.hopeless else self._tries[self._next]

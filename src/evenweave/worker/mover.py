@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -10,13 +11,16 @@ import structlog
 from evenweave.worker.batch import Batch, Poisoned
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from evenweave.engine import Instance
     from evenweave.ports.clock import Clock
     from evenweave.ports.store import Store
+    from evenweave.worker.batch import Block
     from evenweave.worker.definitions import Definitions
     from evenweave.worker.settings import Settings
+
+_NOBODY: Mapping[str, Block] = MappingProxyType({})
 
 
 class Moved(NamedTuple):
@@ -30,8 +34,7 @@ class Mover:
     """Makes transactions out of work, and keeps one bad instance from stopping the others (PROTOCOL section 2).
 
     Attributes:
-        definitions: What runs; replaced whole by registration.
-        on_due: Told of the earliest deadline that a batch set.
+        on_due: Told of the earliest deadline that a batch set, once that is durable.
         on_ended: Told of the instances that a batch ended, once that is durable.
     """
 
@@ -41,9 +44,10 @@ class Mover:
         self.store = store
         self.settings = settings
         self.tenant = tenant
-        self.definitions = definitions
         self.on_due: Callable[[float], None] = _nothing
         self.on_ended: Callable[[list[Instance]], None] = _nothing
+        self._definitions = definitions
+        self._replaced: tuple[asyncio.Future[None], Definitions] | None = None
         self._clock = clock
         self._turn = asyncio.Lock()
         self._log = structlog.get_logger("evenweave.worker")
@@ -52,16 +56,43 @@ class Mover:
         """Seconds since the epoch."""
         return self._clock.now() / 1000
 
-    async def move(self, work: Callable[[Batch], Awaitable[None]]) -> Moved:
+    @property
+    def definitions(self) -> Definitions:
+        """What runs. A table whose transaction failed gives way to the one before, ere any other batch is made."""
+        if self._replaced is not None and self._replaced[0].done():
+            durable, before = self._replaced
+            self._replaced = None
+            if durable.cancelled() or durable.exception() is not None:
+                self._definitions = before
+        return self._definitions
+
+    async def move(
+        self,
+        work: Callable[[Batch], Awaitable[None]],
+        *,
+        blocked: Mapping[str, Block] = _NOBODY,
+        definitions: Definitions | None = None,
+        queued: Callable[[], None] | None = None,
+    ) -> Moved:
         """Do the work in one transaction and queue it.
 
-        The work may be called again, with the causes put aside that made it fail; it must only use its batch.
+        Args:
+            work: May be called again, with the causes put aside that made it fail; it must only use its batch.
+            blocked: Instances that must not move, because the store refused their rows.
+            definitions: What runs from this transaction on: batches behind it use them, unless it fails.
+            queued: Called once the transaction is queued, before any other batch is made.
         """
         poison: dict[tuple[str, str], str] = {}
-        while True:
-            async with self._turn:
+        async with self._turn:
+            while True:
                 batch = Batch(
-                    self.store, self.definitions, self.settings, tenant=self.tenant, now=self.now(), poison=poison
+                    self.store,
+                    self.definitions,
+                    self.settings,
+                    tenant=self.tenant,
+                    now=self.now(),
+                    poison=poison,
+                    blocked=blocked,
                 )
                 try:
                     await work(batch)
@@ -73,14 +104,25 @@ class Mover:
                     poison[key] = error.reason
                     self._log.error("cause put aside", instance=error.instance, reason=error.reason)
                     continue
-                queued = asyncio.ensure_future(batch.transaction.queue())
-            break
-        if batch.due is not None:
-            self.on_due(batch.due)
-        if batch.ended:
-            ended = batch.ended
-            queued.add_done_callback(lambda done: done.cancelled() or done.exception() or self.on_ended(ended))
-        return Moved(queued, batch.moved)
+                break
+            durable = asyncio.ensure_future(batch.transaction.queue())
+            if definitions is not None:
+                self._replaced = durable, self.definitions
+                self._definitions = definitions
+            if queued is not None:
+                queued()
+        if batch.due is not None or batch.ended:
+            due, ended = batch.due, batch.ended
+            durable.add_done_callback(lambda done: self._tell(done, due, ended))
+        return Moved(durable, batch.moved)
+
+    def _tell(self, durable: asyncio.Future[None], due: float | None, ended: list[Instance]) -> None:
+        if durable.cancelled() or durable.exception() is not None:
+            return
+        if due is not None:
+            self.on_due(due)
+        if ended:
+            self.on_ended(ended)
 
 
 def _nothing(_: object) -> None:

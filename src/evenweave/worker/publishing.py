@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import structlog
 
 from evenweave.engine.causes import Command
+from evenweave.engine.life import allows
 from evenweave.ports.broker import Refused, Unavailable
 from evenweave.ports.store import StoreRefused, StoreUnavailable
-from evenweave.runtime.backoff import Backoff
+from evenweave.worker.delay import after_failures, pause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from evenweave.worker.mover import Mover
 
 AT_ONCE = 200
-BACKOFF = Backoff(first_s=0.1, cap_s=5.0)
 
 
 class Publishing:
@@ -35,8 +35,11 @@ class Publishing:
         self._broker = broker
         self._clock = clock
         self._waiting: deque[Outgoing] = deque()
+        self._sent: list[int] = []
+        self._given_up: set[int] = set()
         self._wake = asyncio.Event()
-        self._last = 0
+        self._shrunk = asyncio.Event()
+        self._loaded = False
         self._log = structlog.get_logger("evenweave.publishing")
 
     @property
@@ -44,65 +47,107 @@ class Publishing:
         """How many events wait."""
         return len(self._waiting)
 
+    async def below(self, limit: int) -> None:
+        """Return once no more than so many events wait."""
+        while len(self._waiting) > limit:
+            self._shrunk.clear()
+            await self._shrunk.wait()
+
     def add(self, outgoing: Sequence[Outgoing]) -> None:
         """Outbox rows became durable."""
-        self._waiting.extend(item for item in outgoing if item.sequence > self._last)
-        self._wake.set()
+        if self._loaded:  # else `run` will find them in the store, in order
+            self._waiting.extend(outgoing)
+            self._wake.set()
 
     async def run(self) -> None:
         """Serve until cancelled; begins with what an earlier run left."""
         await self._load()
         failures = 0
         while True:
-            while self._waiting:
-                batch = [self._waiting[index] for index in range(min(AT_ONCE, len(self._waiting)))]
+            self._wake.clear()
+            while self._waiting or self._sent:
                 try:
-                    await self._publish(batch)
+                    await self._publish(list(islice(self._waiting, AT_ONCE)))
                 except (Unavailable, StoreUnavailable, StoreRefused) as error:
                     failures += 1
-                    delay_s = BACKOFF.delay_s(failures, random.random())  # noqa: S311 - jitter
+                    delay_s = after_failures(failures)
                     self._log.warning(
                         "publishing waits", error=str(error), waiting=self.backlog, delay_s=round(delay_s, 2)
                     )
-                    await self._pause(delay_s)
+                    await pause(self._clock, delay_s)
                 else:
                     failures = 0
-                    for _ in batch:
-                        self._waiting.popleft()
-            self._wake.clear()
             await self._wake.wait()
 
     async def _load(self) -> None:
-        while rows := await self._mover.store.outbox(self._last, 1000):
+        self._loaded = False
+        self._waiting.clear()
+        last = 0
+        while rows := await self._mover.store.outbox(last, 1000):
             self._waiting.extend(rows)
-            self._last = rows[-1].sequence
+            last = rows[-1].sequence
+        self._loaded = True
 
     async def _publish(self, batch: Sequence[Outgoing]) -> None:
-        refused: list[tuple[Outgoing, str]] = []
+        going = [item for item in batch if item.sequence not in self._given_up]
         try:
-            await self._broker.publish([(item.channel, item.event) for item in batch])
+            if going:
+                await self._broker.publish([(item.channel, item.event) for item in going])
         except Refused:
             # One of them will never be taken: find out which, the others go.
-            for item in batch:
+            for item in going:
                 try:
                     await self._broker.publish([(item.channel, item.event)])
                 except Refused as error:
-                    refused.append((item, str(error)))
+                    await self._park(item, str(error))
+        for _ in batch:
+            self._waiting.popleft()
+        self._shrunk.set()
+        sent, self._sent = [*self._sent, *(item.sequence for item in going if item.sequence not in self._given_up)], []
+        self._given_up.clear()
+        await self._delete(sent, wait=not batch)
+
+    async def _delete(self, sent: Sequence[int], *, wait: bool) -> None:
+        """Delete rows; where that fails they are deleted with the next ones, for the broker has them."""
+        if not sent:
+            return
 
         async def work(made: Batch) -> None:
-            for item in batch:
-                made.transaction.sent(item.sequence)
-            for item, reason in refused:
-                made.transaction.park(item.instance, item.channel, item.event, reason, made.now)
-                working = await made.open(item.instance) if item.instance else None
-                if working is not None and working.instance.status in {"waiting", "running"}:
-                    made.apply(working, Command("fault", f"{item.channel}: {reason}", "publish"))
+            for sequence in sent:
+                made.transaction.sent(sequence)
 
-        moved = await self._mover.move(work)
-        if refused:
+        def settle(done: asyncio.Future[None]) -> None:
+            if done.cancelled() or done.exception() is None:
+                return
+            self._sent.extend(sent)
+            self._wake.set()
+
+        try:
+            moved = await self._mover.move(work)
+        except (StoreRefused, StoreUnavailable):
+            self._sent.extend(sent)
+            raise
+        moved.durable.add_done_callback(settle)
+        if wait:
             await moved.durable
 
-    async def _pause(self, delay_s: float) -> None:
-        over = asyncio.Event()
-        self._clock.call_later(delay_s, over.set)
-        await over.wait()
+    async def _park(self, item: Outgoing, reason: str) -> None:
+        """Put an event aside that the broker will never take, and fault its instance with the reason."""
+        self._log.error("an event is refused", instance=item.instance, channel=item.channel, reason=reason)
+        try:
+            await self._park_one(item, reason, fault=True)
+        except StoreRefused as error:
+            if not error.own:
+                raise
+            await self._park_one(item, reason, fault=False)
+        self._given_up.add(item.sequence)
+
+    async def _park_one(self, item: Outgoing, reason: str, *, fault: bool) -> None:
+        async def work(made: Batch) -> None:
+            made.transaction.sent(item.sequence)
+            made.park(item.instance, item.channel, item.event, reason)
+            working = await made.open(item.instance) if fault and item.instance else None
+            if working is not None and not working.stranded and allows(working.instance.status, "fault"):
+                await made.give(working, Command("fault", f"{item.channel}: {reason}", "publish"))
+
+        await (await self._mover.move(work)).durable

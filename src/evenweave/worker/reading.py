@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from evenweave.ports.broker import BrokerError, UnknownSubscription
+from evenweave.ports.broker import BrokerError, Refused, UnknownSubscription
 from evenweave.ports.store import Position
-from evenweave.runtime.backoff import Backoff
+from evenweave.worker.delay import after_failures, pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from evenweave.ports.broker import Broker, Delivery, Subscription
     from evenweave.ports.clock import Clock
     from evenweave.ports.store import Store
-
-BACKOFF = Backoff(first_s=0.1, cap_s=5.0)
 
 
 class Reader(Protocol):
@@ -34,10 +31,10 @@ class Reader(Protocol):
         """See the class."""
 
     async def read(self, limit: int) -> Sequence[Delivery]:
-        """The next events; may be none."""
+        """The next events; may be none. They are of the epoch at the moment of return."""
 
     def reset(self) -> None:
-        """A transaction failed: begin anew behind what is durable."""
+        """Begin anew: a transaction failed, or definitions changed. What comes again was not queued, or is deduped."""
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """The transaction that took these is durable."""
@@ -56,6 +53,9 @@ class Feed(Protocol):
     async def read(self, max: int = 256) -> list[Delivery]:  # noqa: A002
         """The next events."""
 
+    def restart(self) -> None:
+        """Begin anew behind what is acknowledged."""
+
 
 class FeedReader:
     """Reads the log in the engine's own database: positions are acknowledged in the engine's transactions."""
@@ -73,7 +73,8 @@ class FeedReader:
         return await self._feed.read(limit)
 
     def reset(self) -> None:
-        """The broker resets its feed itself when a commit fails."""
+        """See `Reader`; queued acknowledgements count."""
+        self._feed.restart()
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """Nothing is left to do."""
@@ -133,9 +134,9 @@ class LogReader:
             raise
         except BrokerError as error:
             self._failures += 1
-            delay_s = BACKOFF.delay_s(self._failures, random.random())  # noqa: S311 - jitter
+            delay_s = after_failures(self._failures)
             self._log.warning("reading waits for the broker", error=str(error), delay_s=round(delay_s, 2))
-            await self._pause(delay_s)
+            await pause(self._clock, delay_s)
             return ()
         finally:
             changed.cancel()
@@ -165,18 +166,18 @@ class LogReader:
             await self._acknowledge.wait()
             self._acknowledge.clear()
             through, self._durable = self._durable, {}
+            if not self._subscription:
+                continue
             try:
                 await self._broker.acknowledge(self._subscription, through)
+            except Refused as error:
+                # The group is gone, or is another one now: what was read of the old one is nothing to the new one.
+                self._log.warning("an acknowledgement is refused", error=str(error))
             except BrokerError as error:
                 self._log.warning("acknowledging waits for the broker", error=str(error))
                 self._durable = {**through, **self._durable}
-                await self._pause(1.0)
+                await pause(self._clock, 1.0)
                 self._acknowledge.set()
-
-    async def _pause(self, delay_s: float) -> None:
-        over = asyncio.Event()
-        self._clock.call_later(delay_s, over.set)
-        await over.wait()
 
 
 def last_positions(deliveries: Iterable[Delivery]) -> Mapping[str, Position]:

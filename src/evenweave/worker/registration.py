@@ -64,16 +64,22 @@ async def prepare(name: str, data: bytes, catalog: Catalog, *, now: float) -> tu
 def restore(row: DefinitionRow) -> Registered:
     """Compile a definition that was registered before, from what was stored with it.
 
-    Raises:
-        InvalidDocument: This version of Evenweave does not read it any more.
+    One that this version of Evenweave cannot read or compile has no plan, and its row says why: it must not keep the
+    others from running.
     """
-    loaded = source.load(row.file, row.document.encode())
-    read = None if loaded.document is None else swf08.load(loaded.document)
-    if loaded.document is None or read is None or read.workflow is None:
-        raise invalid(row.file, loaded.diagnostics if read is None else read.diagnostics)
-    compiled = compile_swf08(loaded.document, read.workflow, _OPERATIONS.decode(row.operations), digest=row.digest)
-    if compiled.plan is None:
-        raise invalid(row.file, compiled.diagnostics)
+    try:
+        loaded = source.load(row.file, row.document.encode())
+        read = None if loaded.document is None else swf08.load(loaded.document)
+        if loaded.document is None or read is None or read.workflow is None:
+            raise invalid(row.file, loaded.diagnostics if read is None else read.diagnostics)
+        compiled = compile_swf08(loaded.document, read.workflow, _OPERATIONS.decode(row.operations), digest=row.digest)
+        if compiled.plan is None:
+            raise invalid(row.file, compiled.diagnostics)
+    except InvalidDocument as error:
+        first = next((item.message for item in error.diagnostics if item.severity == "error"), "")
+        return Registered(msgspec.structs.replace(row, broken=f"{error}: {first}"), None)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other definitions run
+        return Registered(msgspec.structs.replace(row, broken=f"{type(error).__name__}: {error}"), None)
     return Registered(row, compiled.plan)
 
 

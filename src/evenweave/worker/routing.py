@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from evenweave.engine import Arrival, Begin, correlate
 from evenweave.plan.nodes import Await
 from evenweave.worker import identity
-from evenweave.worker.definitions import fitting
 
 if TYPE_CHECKING:
     from evenweave.plan.nodes import EventMatch
-    from evenweave.worker.batch import Batch, Working
+    from evenweave.worker.batch import Batch
     from evenweave.worker.definitions import Flow
+    from evenweave.worker.working import Working
 
 Outcome = Literal["consumed", "kept", "ignored", "dead-lettered"]
 
@@ -28,33 +28,43 @@ async def route(batch: Batch, channel: str, event: dict[str, Any], digest: bytes
     """
     echo = correlate.echo(event)
     echoed = None if echo is None else await batch.open(echo[0])
-    taken: set[str] = set()
+    taken = set()
     if echo is not None and echoed is not None:
         cause = Arrival(channel, event, activation=echo[1], echo=True)
-        if batch.apply(echoed, cause):
-            taken.add(echoed.instance.definition)
-        elif not echoed.instance.ended and echoed.burst.expects(cause):
-            batch.hold(echoed, channel, event)
+        if await _give_or_hold(batch, echoed, cause):
             taken.add(echoed.instance.definition)
     unmatched: list[tuple[Flow, list[EventMatch]]] = []
     for flow in batch.definitions.on(channel):
         if flow.id in taken:
             continue
-        matches = fitting(flow.matches(channel), channel, event)
+        matches = flow.fitting(channel, event)
+        if not matches:
+            continue
         if await _offer(batch, flow, matches, channel, event, digest, echoed):
             taken.add(flow.id)
-        elif matches and flow.newest is not None:
+        else:
             unmatched.append((flow, matches))
-    if taken and (echo is not None or not unmatched):
-        return "consumed"
     if echo is not None:
+        if taken:
+            return "consumed"
         batch.dead_letter(channel, event, _late(echo[0], echoed))
         return "dead-lettered"
     for flow, matches in unmatched:
-        batch.transaction.keep(flow.id, channel, _keys(matches, event)[0], event, batch.now + batch.settings.keep_s)
+        key = "" if channel in flow.ambiguous else _keys(matches, event)[0]
+        batch.keep(flow.id, channel, key, event)
     if unmatched:
         return "kept"
     return "consumed" if taken else "ignored"
+
+
+async def _give_or_hold(batch: Batch, working: Working, cause: Arrival) -> bool:
+    """Give the event to an instance if it waits for it; hold it there if only its status is in the way."""
+    if await batch.give(working, cause):
+        return True
+    if working.expects(cause):
+        batch.hold(working, cause.channel, cause.event)
+        return True
+    return False
 
 
 async def _offer(
@@ -67,51 +77,42 @@ async def _offer(
     echoed: Working | None,
 ) -> bool:
     """Offer an event to one definition; whether somebody there has it now."""
+    claimed = False
     for match in matches:
         key = correlate.claim(match, event)
         claimant = await batch.transaction.claimant(flow.id, key) if key else None
         working = None if claimant is None else await batch.open(claimant)
-        if working is not None:
-            if not batch.apply(working, Arrival(channel, event)):
-                batch.hold(working, channel, event)
-            return True
-    if echoed is not None and echoed.instance.definition == flow.id and not echoed.instance.ended:
-        # The event answers an earlier trigger of this very instance: it is nobody else's, and may be early.
-        if batch.apply(echoed, Arrival(channel, event)):
-            return True
-        if _waits_later(echoed, channel, event):
+        if working is None or working.instance.ended:
+            continue
+        claimed = True
+        if correlate.published_by(working.instance.id, event):
+            continue
+        if not await batch.give(working, Arrival(channel, event)):
+            batch.hold(working, channel, event)
+        return True
+    if echoed is not None and echoed.instance.definition == flow.id and _awaits(echoed, channel, event):
+        # It comes of an earlier trigger of this very instance: it is nobody else's, and may be early. (Not in
+        # PROTOCOL section 3: docs/design/protocol-notes.md.)
+        if not await batch.give(echoed, Arrival(channel, event)):
             batch.hold(echoed, channel, event)
-            return True
-        return await _start(batch, flow, channel, event, digest)
-    if await _start(batch, flow, channel, event, digest):
+        return True
+    # A key that a live instance stands for starts no other one.
+    if not claimed and await _start(batch, flow, matches, event, digest):
         return True
     return await _give_to_waits(batch, flow, matches, channel, event)
 
 
-async def _start(batch: Batch, flow: Flow, channel: str, event: dict[str, Any], digest: bytes) -> bool:
+async def _start(batch: Batch, flow: Flow, matches: list[EventMatch], event: dict[str, Any], digest: bytes) -> bool:
     plan = flow.plan
-    if plan is None:
-        return False
-    for index, start in enumerate(plan.starts):
+    for index, start in enumerate(plan.starts if plan is not None else ()):
         match = start.accept.match
-        if not correlate.fits(match, channel, event):
+        if not any(match is one for one in matches) or correlate.values(match.correlate, event) is None:
             continue
-        found = correlate.values(match.correlate, event)
-        if found is None or not _is_meant(match, found):
-            continue
+        assert plan is not None
         id = identity.of_event(batch.tenant, flow.id, event["source"], event["id"], digest)  # noqa: A001
         await batch.begin(plan, id, Begin({}, event, index))
         return True
     return False
-
-
-def _is_meant(match: EventMatch, found: dict[str, Any]) -> bool:
-    # What a start expects is fixed by the definition: there is no data yet that an expression could read.
-    return all(
-        correlate.agrees(getattr(rule.expected, "value", None), found[rule.name])
-        for rule in match.correlate
-        if rule.expected is not None
-    )
 
 
 async def _give_to_waits(
@@ -119,18 +120,14 @@ async def _give_to_waits(
 ) -> bool:
     """Give the event to every matching wait, at most one an instance, oldest first."""
     seen: set[str] = set()
-    for key in {*_keys(matches, event), ""}:
+    for key in dict.fromkeys((*_keys(matches, event), "")):
         for wait in await batch.transaction.waits(flow.id, channel, key):
             if wait.instance in seen:
                 continue
             working = await batch.open(wait.instance)
             if working is None:
                 continue
-            cause = Arrival(channel, event, activation=wait.activation)
-            if batch.apply(working, cause):
-                seen.add(wait.instance)
-            elif not working.instance.ended and working.burst.expects(cause):
-                batch.hold(working, channel, event)
+            if await _give_or_hold(batch, working, Arrival(channel, event, activation=wait.activation)):
                 seen.add(wait.instance)
     return bool(seen)
 
@@ -145,8 +142,10 @@ def _keys(matches: list[EventMatch], event: dict[str, Any]) -> list[str]:
     return keys or [""]
 
 
-def _waits_later(working: Working, channel: str, event: dict[str, Any]) -> bool:
-    """Whether the instance's plan has an await, other than for a reply, that takes such an event."""
+def _awaits(working: Working, channel: str, event: dict[str, Any]) -> bool:
+    """Whether the plan of a live instance has an await, other than for a start or a reply, that takes such an event."""
+    if working.instance.ended:
+        return False
     starts = {start.position for start in working.burst.plan.starts}
     return any(
         not accept.echo and correlate.fits(accept.match, channel, event)

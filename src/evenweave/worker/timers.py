@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 import structlog
 
 from evenweave.engine import Continue, Deadline
+from evenweave.engine.codec import UnreadableState
 from evenweave.ports.store import StoreRefused, StoreUnavailable
-from evenweave.runtime.backoff import Backoff
-from evenweave.worker.batch import expiry_reason
+from evenweave.worker.batch import Block, expiry_reason
+from evenweave.worker.delay import after_failures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evenweave.ports.clock import Clock, Timer
+    from evenweave.ports.store import Kept
     from evenweave.worker.batch import Batch
     from evenweave.worker.mover import Mover
 
 AT_ONCE = 256
 HOUSEKEEPING_S = 30.0
+PRUNED = 2_000
 
 
 class Timers:
@@ -31,6 +36,8 @@ class Timers:
         self._alarm: Timer | None = None
         self._next: float | None = None
         self._kept_at = 0.0
+        # Overdue, and cannot be moved: without its plan, unreadable, or refused by the store. Tried again now and then.
+        self._stuck: set[str] = set()
         self._log = structlog.get_logger("evenweave.timers")
 
     def set(self, due: float) -> None:
@@ -45,54 +52,90 @@ class Timers:
             self._wake.clear()
             try:
                 busy = await self._fire()
-                await self._expire()
+                await self._keep_house()
                 failures = 0
             except (StoreRefused, StoreUnavailable) as error:
                 failures += 1
                 self._log.warning("deadlines wait for the store", error=str(error))
-                self._arm(self._mover.now() + Backoff().delay_s(failures, 0.5))
+                self._arm(self._mover.now() + after_failures(failures))
                 await self._wake.wait()
                 continue
             if busy:
                 continue
-            following = await self._mover.store.next_due()
+            following = await self._mover.store.next_due(self._mover.now())
             at = self._kept_at + HOUSEKEEPING_S
             self._arm(at if following is None else min(at, following))
             await self._wake.wait()
 
     async def _fire(self) -> bool:
-        due = await self._mover.store.due(self._mover.now(), AT_ONCE)
-        if not due:
-            return False
+        """Move what is due; whether there may be more."""
+        found = await self._mover.store.due(self._mover.now(), AT_ONCE + len(self._stuck))
+        due = [id_ for id_ in found if id_ not in self._stuck][:AT_ONCE]
+        if due:
+            await self._move(due)
+        return bool(due)
 
+    async def _move(self, due: Sequence[str]) -> None:
+        """Move them in one transaction; where the store refuses it, halve until the guilty one stands alone."""
+        try:
+            await self._move_in_one(due)
+        except StoreRefused as error:
+            if not error.own:
+                raise
+            if len(due) > 1:
+                await self._move(due[: len(due) // 2])
+                await self._move(due[len(due) // 2 :])
+                return
+            self._log.error("a deadline cannot be written", instance=due[0], error=str(error))
+            self._stuck.add(due[0])
+            try:
+                await self._move_in_one(due, Block(str(error), suspend=True))
+            except StoreRefused as again:
+                if not again.own:
+                    raise
+
+    async def _move_in_one(self, due: Sequence[str], block: Block | None = None) -> None:
         async def work(batch: Batch) -> None:
             for id_ in due:
-                working = await batch.open(id_)
-                if working is None:
+                try:
+                    working = await batch.open(id_)
+                except UnreadableState as error:
+                    self._log.error("an instance cannot be read", instance=id_, error=str(error))
+                    self._stuck.add(id_)
                     continue
+                if working is None or working.stranded:
+                    self._stuck.add(id_)
+                    continue
+                at = working.instance.due
                 if working.instance.status == "running":
-                    batch.apply(working, Continue())
-                elif (working.instance.due or batch.now + 1) <= batch.now:
-                    batch.apply(working, Deadline())
+                    await batch.give(working, Continue())
+                elif at is not None and at <= batch.now and not await batch.give(working, Deadline()):
+                    self._stuck.add(id_)
 
-        await (await self._mover.move(work)).durable
-        return True
+        moved = await self._mover.move(work, blocked={} if block is None else {due[0]: block})
+        await moved.durable
 
-    async def _expire(self) -> None:
+    async def _keep_house(self) -> None:
         now = self._mover.now()
-        if now < self._kept_at + HOUSEKEEPING_S:
+        if 0 <= now - self._kept_at < HOUSEKEEPING_S:
             return
         self._kept_at = now
+        self._stuck.clear()
         store = self._mover.store
         while expired := await store.expired(now, AT_ONCE):
+            await self._give_up(expired)
+        while await store.prune(now - self._mover.settings.dedupe_s, PRUNED):
+            pass
 
-            async def work(batch: Batch, expired: object = expired) -> None:
-                for definition, kept in expired:  # type: ignore[attr-defined]
+    async def _give_up(self, expired: Sequence[tuple[str, Kept]]) -> None:
+        async def work(batch: Batch) -> None:
+            for definition, kept in expired:
+                # A batch that is on its way may have given it to somebody.
+                if await batch.transaction.is_kept(definition, kept):
                     batch.transaction.unkeep(definition, kept)
                     batch.dead_letter(kept.channel, kept.event, expiry_reason(kept))
 
-            await (await self._mover.move(work)).durable
-        await store.prune(now - self._mover.settings.dedupe_s, 10_000)
+        await (await self._mover.move(work)).durable
 
     def _arm(self, at: float) -> None:
         if self._alarm is not None:

@@ -27,7 +27,7 @@ MIGRATIONS = Migrations("catalog", PACKAGE)
 
 
 class DocumentRow(Struct, frozen=True):
-    """A version of a document; ``number`` counts a name's versions from 1, ``created`` is in seconds since the epoch."""
+    """A version of a document; ``number`` counts its versions from 1, ``created`` is in seconds since the epoch."""
 
     name: str
     number: int

@@ -69,6 +69,12 @@ class Overlay:
                     rows[key] = row
         return rows
 
+    def groups(self, table: str) -> dict[Group, Rows]:
+        """All rows of a table that are not yet durable, by group."""
+        return {
+            group: {key: row for key, (_, row) in rows.items()} for group, rows in self._tables.get(table, {}).items()
+        }
+
     def clear(self) -> None:
         """Forget everything that is not durable."""
         self._tables.clear()

@@ -29,6 +29,9 @@ insert into history (tenant, instance, revision, at, causes) values (?, ?, ?, ?,
 -- name: history
 select revision, at, causes from history where tenant = ? and instance = ? order by revision
 
+-- name: parked
+select sequence, instance, channel, event, reason, at from parked where tenant = ? and sequence > ? order by sequence limit ?
+
 -- name: instances
 select sequence, id, definition, version, digest, status, started, updated, due from instances
 where tenant = ? and sequence > ? and (? = '' or status = ?) and (? = '' or definition = ?)
@@ -48,7 +51,7 @@ where tenant = ? and definition = ? and digest = ? and status not in ('completed
 select id from instances where tenant = ? and due is not null and due <= ? order by due limit ?
 
 -- name: next_due
-select min(due) from instances where tenant = ? and due is not null
+select min(due) from instances where tenant = ? and due > ?
 
 -- name: remove_instance
 delete from instances where tenant = ? and id = ?
@@ -59,8 +62,9 @@ delete from history where tenant = ? and instance = ?
 -- name: remove_inbox
 delete from inbox where tenant = ? and instance = ?
 
--- name: tombstone
-select 1 from tombstones where tenant = ? and instance = ?
+-- name: known
+select 1 from instances where tenant = ?1 and id = ?2
+union all select 1 from tombstones where tenant = ?1 and instance = ?2
 
 -- name: bury
 insert or ignore into tombstones (tenant, instance, at) values (?, ?, ?)
@@ -86,17 +90,25 @@ delete from waits where tenant = ? and instance = ? and activation = ? and accep
 
 -- name: kept
 select sequence, channel, key, event, expires from kept
-where tenant = ? and definition = ? and channel = ? and key = ? order by sequence
+where tenant = ? and definition = ? and channel = ? and key = ? and sequence > ? order by sequence limit ?
 
 -- name: kept_channel
 select sequence, channel, key, event, expires from kept
-where tenant = ? and definition = ? and channel = ? order by sequence
+where tenant = ? and definition = ? and channel = ? and sequence > ? order by sequence limit ?
 
 -- name: kept_key
-select sequence, channel, key, event, expires from kept where tenant = ? and definition = ? and key = ? order by sequence
+select sequence, channel, key, event, expires from kept
+where tenant = ? and definition = ? and key = ? and sequence > ? order by sequence limit ?
 
--- name: any_kept
-select max(sequence), count(*) from kept
+-- name: is_kept
+select 1 from kept where sequence = ?
+
+-- name: oldest_kept
+select definition, sequence, channel, key, event, expires from kept where tenant = ? and sequence > ?
+order by sequence limit ?
+
+-- name: count_kept
+select count(*) from kept where tenant = ?
 
 -- name: keep
 insert into kept (sequence, tenant, definition, channel, key, expires, event) values (?, ?, ?, ?, ?, ?, ?)
@@ -129,13 +141,16 @@ insert into outbox (tenant, sequence, instance, channel, event) values (?, ?, ?,
 delete from outbox where sequence = ?
 
 -- name: seen
-select 1 from dedupe where tenant = ? and key = ?
+select digest from dedupe where tenant = ? and key = ?
 
 -- name: see
-insert or ignore into dedupe (tenant, key, at) values (?, ?, ?)
+insert or ignore into dedupe (tenant, key, digest, at) values (?, ?, ?, ?)
+
+-- name: prunable
+select 1 where exists (select 1 from dedupe where at < ?1) or exists (select 1 from tombstones where at < ?1)
 
 -- name: prune_dedupe
-delete from dedupe where (tenant, key) in (select tenant, key from dedupe where at < ? limit ?)
+delete from dedupe where (tenant, key, digest) in (select tenant, key, digest from dedupe where at < ? limit ?)
 
 -- name: prune_tombstones
 delete from tombstones where (tenant, instance) in (select tenant, instance from tombstones where at < ? limit ?)

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from evenweave.adapters.sqlite import Dropped, Migrations, RowRefused, Unit, load_statements
+from evenweave.adapters.sqlite import DatabaseClosed, Dropped, Migrations, RowRefused, Unit, load_statements
 from evenweave.adapters.stores.sqlite.hot import Hot
+from evenweave.adapters.stores.sqlite.lookups import Lookups
 from evenweave.adapters.stores.sqlite.overlay import Overlay
 from evenweave.adapters.stores.sqlite.transaction import SqliteTransaction
+from evenweave.engine import codec
 from evenweave.ports.store import (
     DefinitionRow,
     HistoryEntry,
     InstanceSummary,
     Kept,
     Outgoing,
+    Parked,
     Position,
     StoreRefused,
     StoreUnavailable,
@@ -26,12 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from evenweave.adapters.sqlite import Database
+    from evenweave.engine import Instance
     from evenweave.ports.clock import Clock
 
 PACKAGE = "evenweave.adapters.stores.sqlite"
 MIGRATIONS = Migrations("engine", PACKAGE)
 HOT_INSTANCES = 20_000
 
+_DEFINITION = ("id", "version", "digest", "file", "document", "operations", "created", "active", "sequence")
 _DECODE = msgspec.msgpack.Decoder().decode
 
 
@@ -68,7 +73,7 @@ class SqliteStore:
         hot: int = HOT_INSTANCES,
     ) -> None:
         self.database = database
-        self.reader = database.reader
+        self.reader = Lookups(database.reader)
         self.clock = clock
         self.tenant = tenant
         self.sql = load_statements(PACKAGE)
@@ -78,8 +83,8 @@ class SqliteStore:
         self.log = log
         self._number = 0
         self._sequences: dict[str, int] = {}
-        self._queued: dict[int, SqliteTransaction] = {}
-        self.has_kept = bool(self.reader.row(self.sql["any_kept"])[1])  # type: ignore[index]
+        self.failures = 0
+        self.kept_count = self._count_kept()
 
     @property
     def holds_log(self) -> bool:
@@ -96,22 +101,25 @@ class SqliteStore:
 
     def queue(self, transaction: SqliteTransaction) -> asyncio.Future[None]:
         """Queue a transaction; lookups see it from now on, the future is done when it is durable."""
+        if transaction.failures != self.failures:
+            raise StoreRefused("an earlier transaction failed while this one was made", own=False)
         self._number += 1
         number = transaction.number = self._number
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         transaction.write_layer()
         transaction.write_outgoing()
         self.overlay.add(transaction.layer, number)
-        if "kept" in transaction.layer.tables:
-            self.has_kept = True
+        self.kept_count += transaction.kept_delta
         for id_, instance in transaction.instances.items():
             self.hot.pin(id_, number, instance)
 
         def done(error: Exception | None) -> None:
             self._settle(transaction, error, future)
 
-        self._queued[number] = transaction
-        self.database.submit(transaction.unit, done)
+        try:
+            self.database.submit(transaction.unit, done)
+        except DatabaseClosed as error:
+            done(error)
         return future
 
     def next_sequence(self, table: str) -> int:
@@ -125,12 +133,19 @@ class SqliteStore:
     async def definitions(self) -> Sequence[DefinitionRow]:
         """All definitions, in the order of registration."""
         rows = self.reader.rows(self.sql["definitions"], (self.tenant,))
-        return [msgspec.convert(row, DefinitionRow, strict=False) for row in rows]
+        return [
+            msgspec.convert(dict(zip(_DEFINITION, row, strict=True)), DefinitionRow, strict=False) for row in rows
+        ]
 
     async def positions(self) -> Mapping[str, Position]:
         """How far each channel was read."""
         rows = self.reader.rows(self.sql["positions"], (self.tenant,))
         return {channel: Position(log, position) for channel, log, position in rows}
+
+    async def instance(self, id: str) -> Instance | None:  # noqa: A002
+        """An instance as it is durable."""
+        data = self.reader.value(self.sql["instance"], (self.tenant, id))
+        return None if data is None else codec.decode(data)
 
     async def instances(
         self, *, status: str = "", definition: str = "", key: str = "", after: int = 0, limit: int = 100
@@ -155,9 +170,9 @@ class SqliteStore:
         """Instances with a deadline that is over."""
         return [row[0] for row in self.reader.rows(self.sql["due"], (self.tenant, now, limit))]
 
-    async def next_due(self) -> float | None:
-        """The earliest deadline."""
-        found: float | None = self.reader.value(self.sql["next_due"], (self.tenant,))
+    async def next_due(self, after: float) -> float | None:
+        """The earliest deadline behind a time."""
+        found: float | None = self.reader.value(self.sql["next_due"], (self.tenant, after))
         return found
 
     async def expired(self, now: float, limit: int) -> Sequence[tuple[str, Kept]]:
@@ -170,12 +185,21 @@ class SqliteStore:
         rows = self.reader.rows(self.sql["outbox"], (self.tenant, after, limit))
         return [Outgoing(row[0], row[1], row[2], _DECODE(row[3])) for row in rows]
 
-    async def prune(self, before: float, limit: int) -> None:
-        """Remove old dedupe keys and tombstones, in one small step."""
+    async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:
+        """What was put aside, oldest first."""
+        rows = self.reader.rows(self.sql["parked"], (self.tenant, after, limit))
+        return [Parked(row[0], row[1], row[2], _DECODE(row[3]), row[4], row[5]) for row in rows]
+
+    async def prune(self, before: float, limit: int) -> bool:
+        """Remove old dedupe keys and tombstones, in one small step; whether some are left."""
         unit = Unit()
         unit.add(self.sql["prune_dedupe"], (before, limit))
         unit.add(self.sql["prune_tombstones"], (before, limit))
-        await self.database.durable(unit)
+        try:
+            await self.database.durable(unit)
+        except Exception as error:
+            raise _explain(error) from error
+        return self.reader.row(self.sql["prunable"], (before,)) is not None
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -183,7 +207,6 @@ class SqliteStore:
 
     def _settle(self, transaction: SqliteTransaction, error: Exception | None, future: asyncio.Future[None]) -> None:
         number = transaction.number
-        del self._queued[number]
         if error is None:
             self.overlay.drop(transaction.layer, number)
             for id_ in transaction.instances:
@@ -197,8 +220,18 @@ class SqliteStore:
         self.overlay.clear()
         self.hot.clear()
         self._sequences.clear()
+        self.failures += 1
+        self.kept_count = 0
+        try:
+            self.kept_count = self._count_kept()
+        except StoreUnavailable:
+            # Nothing can be kept now either; the next failure or start counts again.
+            self.kept_count = 1
         if not future.done():
             future.set_exception(_explain(error))
+
+    def _count_kept(self) -> int:
+        return int(self.reader.value(self.sql["count_kept"], (self.tenant,)))
 
 
 def _explain(error: Exception) -> Exception:

@@ -13,43 +13,59 @@ from evenweave.ports.store import Held, Kept, Outgoing, Wait
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from evenweave.adapters.stores.sqlite.store import SqliteStore
     from evenweave.engine import Instance
-    from evenweave.ports.store import DefinitionRow, Position
+    from evenweave.ports.store import DefinitionRow, Position, Sighting
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder().decode
+_PAGE = 64
 
 
 class SqliteTransaction:
     """See `evenweave.ports.store.Transaction`. Its lookups never suspend."""
 
-    __slots__ = ("_store", "instances", "layer", "number", "outgoing", "positions", "prepared", "unit")
+    __slots__ = (
+        "_store",
+        "failures",
+        "instances",
+        "kept_delta",
+        "layer",
+        "left",
+        "number",
+        "outgoing",
+        "positions",
+        "prepared",
+        "unit",
+    )
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
         self.number = 0
+        self.failures = store.failures
+        self.kept_delta = 0
         self.unit = Unit()
         self.layer = Layer()
         self.instances: dict[str, Instance | None] = {}
         self.outgoing: list[Outgoing] = []
         self.prepared: list[Any] = []
         self.positions: dict[str, Position] = {}
+        self.left: dict[str, Position] = {}
 
     # Lookups.
 
-    async def unseen(self, key: bytes) -> bool:
-        """Whether the key is new; it is recorded."""
-        if self._rows("dedupe", (key,)):
-            return False
+    async def see(self, key: bytes, digest: bytes) -> Sighting:
+        """Whether the event was seen before; it is recorded."""
         store = self._store
-        if store.reader.value(store.sql["seen"], (store.tenant, key)) is not None:
-            return False
-        self.layer.put("dedupe", (key,), 0, True)
-        self.unit.add(store.sql["see"], (store.tenant, key, store.clock.now() / 1000))
-        return True
+        rows = {row[0]: True for row in store.reader.rows(store.sql["seen"], (store.tenant, key))}
+        known = self._rows("dedupe", (key,), rows)
+        if digest in known:
+            return "again"
+        self.layer.put("dedupe", (key,), digest, True)
+        self.unit.add(store.sql["see"], (store.tenant, key, digest, store.clock.now() / 1000))
+        return "changed" if known else "new"
 
     async def instance(self, id: str) -> Instance | None:  # noqa: A002
         """The newest state."""
@@ -64,12 +80,12 @@ class SqliteTransaction:
                 store.hot.remember(id, found)
         return found
 
-    async def buried(self, id: str) -> bool:  # noqa: A002
-        """Whether the instance was deleted."""
+    async def known(self, id: str) -> bool:  # noqa: A002
+        """Whether the instance is there, or was."""
         store = self._store
-        if self._rows("tombstones", (id,)):
+        if id in self.instances or store.hot.get(id) is not None or store.hot.is_gone(id):
             return True
-        return store.reader.value(store.sql["tombstone"], (store.tenant, id)) is not None
+        return store.reader.value(store.sql["known"], (store.tenant, id)) is not None
 
     async def claimant(self, definition: str, key: str) -> str | None:
         """Who stands for the key."""
@@ -88,27 +104,60 @@ class SqliteTransaction:
         rows = {Wait(*row): True for row in durable}
         return [wait for wait, there in self._rows("waits", (definition, channel, key), rows).items() if there]
 
-    async def kept(self, definition: str, channel: str | None, key: str | None) -> Sequence[Kept]:
-        """Kept events, oldest first."""
+    async def kept(self, definition: str, channel: str | None, key: str | None) -> AsyncIterator[Kept]:
+        """Kept events, oldest first; a few are read at a time."""
+        if not self.kept_count:
+            return
         store = self._store
-        if not store.has_kept and not self.layer.tables.get("kept"):
-            return ()
-        tenant = store.tenant
+        where: tuple[Any, ...]
         if channel is None:
-            durable = store.reader.rows(store.sql["kept_key"], (tenant, definition, key))
+            sql, where = store.sql["kept_key"], (store.tenant, definition, key)
         elif key is None:
-            durable = store.reader.rows(store.sql["kept_channel"], (tenant, definition, channel))
+            sql, where = store.sql["kept_channel"], (store.tenant, definition, channel)
         else:
-            durable = store.reader.rows(store.sql["kept"], (tenant, definition, channel, key))
-        rows: dict[int, Kept | None] = {
-            row[0]: Kept(row[0], row[1], row[2], _DECODE(row[3]), row[4]) for row in durable
-        }
-        found = self._rows("kept", (definition,), rows)
-        return [
-            item
-            for sequence, item in sorted(found.items())
-            if item is not None and channel in {None, item.channel} and key in {None, item.key}
-        ]
+            sql, where = store.sql["kept"], (store.tenant, definition, channel, key)
+        after = 0
+        while rows := store.reader.rows(sql, (*where, after, _PAGE)):
+            for row in rows:
+                after = row[0]
+                if self._rows("kept", (definition,), {after: True})[after] is not None:
+                    yield Kept(row[0], row[1], row[2], _DECODE(row[3]), row[4])
+        # What is not yet durable came later than all that is: sequences are given in order.
+        for sequence, item in sorted(self._rows("kept", (definition,)).items()):
+            if item is not None and sequence > after and channel in {None, item.channel} and key in {None, item.key}:
+                yield item
+
+    async def is_kept(self, definition: str, kept: Kept) -> bool:
+        """Whether the event is still kept."""
+        rows = self._rows("kept", (definition,))
+        if kept.sequence in rows:
+            return rows[kept.sequence] is not None
+        store = self._store
+        return store.reader.value(store.sql["is_kept"], (kept.sequence,)) is not None
+
+    async def oldest_kept(self, limit: int) -> Sequence[tuple[str, Kept]]:
+        """The events that were kept first."""
+        store = self._store
+        over: dict[int, tuple[str, Kept | None]] = {}
+        for groups in (store.overlay.groups("kept"), self.layer.tables.get("kept", {})):
+            for (definition,), items in groups.items():
+                over.update({sequence: (definition, item) for sequence, item in items.items()})
+        found: list[tuple[str, Kept]] = []
+        after = 0
+        while rows := store.reader.rows(store.sql["oldest_kept"], (store.tenant, after, limit)):
+            for row in rows:
+                after = row[1]
+                if after not in over:
+                    found.append((row[0], Kept(row[1], row[2], row[3], _DECODE(row[4]), row[5])))
+                if len(found) == limit:
+                    return found
+        new = [(definition, item) for _, (definition, item) in sorted(over.items()) if item is not None]
+        return [*found, *new[: limit - len(found)]]
+
+    @property
+    def kept_count(self) -> int:
+        """How many events are kept, with what this transaction changes."""
+        return self._store.kept_count + self.kept_delta
 
     async def held(self, instance: str) -> Sequence[Held]:
         """The inbox, oldest first."""
@@ -163,10 +212,12 @@ class SqliteTransaction:
         """Keep an event."""
         kept = Kept(self._store.next_sequence("kept"), channel, key, event, expires)
         self.layer.put("kept", (definition,), kept.sequence, kept)
+        self.kept_delta += 1
 
     def unkeep(self, definition: str, kept: Kept) -> None:
         """Remove a kept event."""
         self.layer.put("kept", (definition,), kept.sequence, None)
+        self.kept_delta -= 1
 
     def hold(self, instance: str, channel: str, event: dict[str, Any]) -> None:
         """Put an event into an inbox."""
@@ -193,6 +244,10 @@ class SqliteTransaction:
         """Store how far the channel was read."""
         self.positions[channel] = position
 
+    def leave(self, channel: str, position: Position) -> None:
+        """Remember how far the channel was read."""
+        self.left[channel] = position
+
     def define(self, row: DefinitionRow) -> None:
         """Add a definition; one of the same digest is replaced, so that it becomes the newest."""
         self._add("remove_definition", row.id, row.digest)
@@ -209,7 +264,6 @@ class SqliteTransaction:
     def remove_instance(self, instance: Instance, at: float) -> None:
         """Remove an instance; a tombstone stays."""
         self.instances[instance.id] = None
-        self.layer.put("tombstones", (instance.id,), 0, True)
         self._add("remove_instance", instance.id)
         self._add("remove_history", instance.id)
         self._add("remove_inbox", instance.id)
@@ -255,6 +309,8 @@ class SqliteTransaction:
     def write_outgoing(self) -> None:
         """Write what is published and how far was read: into the log itself where it is here, else into own tables."""
         store = self._store
+        for channel, position in self.left.items():
+            self._add("advance", channel, position.log, position.position)
         if store.log is not None:
             if self.prepared:
                 store.log.append(self.unit, self.prepared)

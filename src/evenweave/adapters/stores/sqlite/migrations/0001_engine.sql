@@ -80,8 +80,9 @@ create table kept (
     event blob not null
 ) strict;
 
-create index kept_channel on kept (tenant, definition, channel, key);
-create index kept_key on kept (tenant, definition, key);
+create index kept_channel on kept (tenant, definition, channel, sequence);
+create index kept_both on kept (tenant, definition, channel, key, sequence);
+create index kept_key on kept (tenant, definition, key, sequence);
 create index kept_expires on kept (tenant, expires);
 
 create table inbox (
@@ -103,11 +104,13 @@ create table outbox (
     event blob not null
 ) strict;
 
+-- What was consumed. `key` is a hash of source and id: with another digest it is another event.
 create table dedupe (
     tenant text not null,
     key blob not null,
+    digest blob not null,
     at real not null,
-    primary key (tenant, key)
+    primary key (tenant, key, digest)
 ) strict, without rowid;
 
 create index dedupe_at on dedupe (at);
