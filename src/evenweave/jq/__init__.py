@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from evenweave.jq.errors import Error, JqError, JqLimitError, JqSyntaxError
 from evenweave.jq.limits import DEFAULT_FUEL, Budget, Limits
 from evenweave.jq.paths import get_path, set_path
-from evenweave.jq.program import Program
+from evenweave.jq.program import Program, compile_parts
 from evenweave.jq.quotes import read_quotes
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def compile(source: str, *, variables: Sequence[str] = ()) -> Program:  # noqa: 
         JqSyntaxError: the expression is none, or names what does not exist or is not supported.
     """
     try:
-        return Program(source, variables)
+        return Program(source, variables, compile_parts(source, variables))
     except RecursionError:
         raise JqSyntaxError("The expression is nested too deeply", source, 0) from None
 

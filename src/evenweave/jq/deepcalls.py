@@ -115,7 +115,7 @@ class DeepCalls:
         if not values:
 
             def jump(item: Any, env: Env) -> Jump:
-                env[0].left -= 2
+                env[0].left -= 4
                 return Jump(cell, item, (*env[:size], *[(closure, env) for closure in closures]))
 
             return jump
@@ -123,7 +123,7 @@ class DeepCalls:
         singles = [self.single(operand, scope) for operand in operands]
 
         def enter(item: Any, env: Env, outputs: Sequence[Any]) -> Jump:
-            env[0].left -= 2
+            env[0].left -= 4
             slots: list[Any] = [(closure, env) for closure in closures]
             for place, output in zip(values, outputs, strict=True):
                 slots[place] = output

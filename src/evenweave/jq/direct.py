@@ -392,7 +392,7 @@ class Direct:
         def reduce_from(state: Any, value: Any, env: Env) -> Any:
             budget = env[0]
             for output in source(value, env):
-                budget.left -= 2
+                budget.left -= 3
                 if budget.left < 0:
                     raise out_of_fuel()
                 state = fold(output, state, env)
@@ -450,7 +450,7 @@ class Direct:
             for state in starts(value, env):
                 held = [state]
                 for item in source(value, env):
-                    budget.left -= 1
+                    budget.left -= 4
                     if budget.left < 0:
                         raise out_of_fuel()
                     yield from alternatives(item, held, env)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 STEP_FUEL: Final = 2
 """What one step of the machine takes: it costs about twice as much as one step of a direct loop."""
 
-FRAME_FUEL: Final = 8
+FRAME_FUEL: Final = 14
 """What a new frame takes besides: a stack of many of them also costs memory."""
 
-DELEGATE_FUEL: Final = 6
+DELEGATE_FUEL: Final = 16
 """What a delegation takes besides."""
 
 
@@ -75,85 +75,88 @@ class Tail:
         self.source = source
 
 
-class Frame:
-    """Something that runs: the iterator on top gives the outputs, those below it delegated to it."""
+class Frame(list[Any]):
+    """Something that runs: the iterator at the end gives the outputs, those before it delegated to it.
 
-    __slots__ = ("stack",)
+    It is a list of its own, not an object with a list, because a deep recursion keeps one for each level.
+    """
+
+    __slots__ = ()
 
     def __init__(self, source: Any) -> None:
-        self.stack = [source]
+        self.append(source)
 
 
 def drive(source: Any, budget: Budget) -> Iterator[Any]:
     """The outputs of what a deep code returned."""
     root = Frame(source)
     # Every frame that still runs, by age: what is abandoned is closed youngest first, never by nested destructors.
-    living: dict[Frame, None] = {root: None}
-    waiting: list[Frame] = [root]
+    living: dict[int, Frame] = {id(root): root}
     try:
-        yield from _run(root, waiting, living, budget)
+        yield from _run(root, living, budget)
     finally:
         while living:
-            frame, _ = living.popitem()
-            while frame.stack:
-                top = frame.stack.pop()
+            _, frame = living.popitem()
+            while frame:
+                top = frame.pop()
                 if hasattr(top, "close"):
                     top.close()
 
 
-def _run(root: Frame, waiting: list[Frame], living: dict[Frame, None], budget: Budget) -> Iterator[Any]:
-    reply: Any = None
+def _run(root: Frame, living: dict[int, Frame], budget: Budget) -> Iterator[Any]:
+    waiting: list[Frame] = [root]
+    # What the next step sends to the generator that waits, as a tuple of one, or throws into it.
+    reply: tuple[Any] | None = None
     error: BaseException | None = None
     while True:
         frame = waiting[-1]
-        stack = frame.stack
-        if not stack:
+        if not frame:
             # The frame is finished, or an error left it: tell who waits for it.
             waiting.pop()
-            living.pop(frame, None)
+            living.pop(id(frame), None)
             if not waiting:
                 if error is not None:
                     raise error
                 return
             if error is None:
-                reply = END
+                reply = _END
             continue
         budget.left -= STEP_FUEL
         if budget.left < 0:
             raise out_of_fuel()
-        top = stack[-1]
+        top = frame[-1]
         try:
             if error is not None:
                 thrown, error = error, None
                 output = _throw(top, thrown)
             elif reply is not None:
                 answer, reply = reply, None
-                output = top.send(answer[0] if type(answer) is tuple else answer)
+                output = top.send(answer[0])
             elif type(top) is Jump:
-                stack[-1] = top.cell.run(top.item, top.env)
+                frame[-1] = top.cell.run(top.item, top.env)
                 continue
             else:
                 output = next(top)
         except StopIteration:
-            stack.pop()
+            frame.pop()
             continue
         except JqLimitError:
             raise
         except (JqError, Break) as caught:
-            stack.pop()
+            frame.pop()
             error = caught.with_traceback(None)
             continue
         kind = type(output)
         if kind is Frame:
             waiting.append(output)
-            if output not in living:
-                living[output] = None
+            if id(output) not in living:
+                living[id(output)] = output
                 budget.left -= FRAME_FUEL
         elif kind is Delegate:
-            stack.append(output.source)
+            frame.append(output.source)
             budget.left -= DELEGATE_FUEL
         elif kind is Tail:
-            stack[-1] = output.source
+            frame[-1] = output.source
         else:
             waiting.pop()
             if waiting:
@@ -161,6 +164,9 @@ def _run(root: Frame, waiting: list[Frame], living: dict[Frame, None], budget: B
             else:
                 waiting.append(root)
                 yield output
+
+
+_END: Final = (END,)
 
 
 def _throw(top: Any, error: BaseException) -> Any:

@@ -124,30 +124,31 @@ class _Parser:
 
     def parse_item(self, *, allow_empty: bool = False, comma: bool) -> Node:
         at = self.token.at
-        if self.token.kind == "keyword":
+        # Inside an object, where a comma ends a value, jq's grammar has no definitions, labels and bindings.
+        if self.token.kind == "keyword" and comma:
             if self.token.text == "def":
-                return self.parse_define(allow_empty=allow_empty, comma=comma)
+                return self.parse_define(allow_empty=allow_empty)
             if self.token.text == "label":
                 self.advance()
                 name = self.expect("binding").text
                 self.expect("|")
-                return syntax.Label(at, name, self.parse_query(comma=comma))
+                return syntax.Label(at, name, self.parse_query())
         expression = self.parse_expression(1)
-        if not self.is_keyword("as"):
+        if not comma or not self.is_keyword("as"):
             return expression
         self.advance()
         patterns = self.parse_patterns()
         self.expect("|")
-        return syntax.Bind(at, expression, patterns, self.parse_query(comma=comma))
+        return syntax.Bind(at, expression, patterns, self.parse_query())
 
-    def parse_define(self, *, allow_empty: bool, comma: bool) -> Node:
+    def parse_define(self, *, allow_empty: bool) -> Node:
         functions = [self.parse_function()]
         while self.is_keyword("def"):
             functions.append(self.parse_function())
         if allow_empty and self.token.kind == "end":
             body: Node = syntax.Identity(self.token.at)
         else:
-            body = self.parse_query(comma=comma)
+            body = self.parse_query()
         for function in reversed(functions):
             body = syntax.Define(function.at, function, body)
         return body

@@ -125,8 +125,6 @@ def get_path(value: Any, path: Any) -> Any:
     if len(path) > MAX_DEPTH:
         raise too_deep("Path")
     for key in path:
-        if value is None:
-            return None
         value = get(value, key)
     return value
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from evenweave.jq.codes import ABSENT, MANY, ONE, Break, Env
+from evenweave.jq.codes import ABSENT, MANY, ONE, Break
 from evenweave.jq.compiler import Compiler, check_formats
 from evenweave.jq.errors import JqError, JqLimitError
 from evenweave.jq.limits import Budget, out_of_fuel
@@ -14,6 +15,49 @@ from evenweave.jq.reads import is_path_expression, top_level_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from evenweave.jq.codes import Code, Env, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a compiler of an expression language hands to :class:`Program`.
+
+    Attributes:
+        code: The code of the expression.
+        make_paths: Compiles the expression to a function that gives the paths it selects.
+        reads: See :class:`Program`.
+        is_path: See :class:`Program`.
+        finish: What every output has to go through.
+        loops: Whether an evaluation can take more steps than the expression has parts, so that it needs a budget.
+    """
+
+    code: Code
+    make_paths: Callable[[], Run]
+    reads: frozenset[tuple[str, ...]] | None
+    is_path: bool
+    finish: Callable[[Any, Budget], Any] | None = None
+    loops: bool = True
+
+
+def compile_parts(source: str, variables: Sequence[str]) -> Parts:
+    """Compile a jq expression.
+
+    Raises:
+        JqSyntaxError: the expression is none, or names what does not exist or is not supported.
+    """
+    tree = parse(source)
+    check_formats(source, tree)
+    compiler = Compiler(source, tree, variables)
+    resolution = compiler.resolution
+    return Parts(
+        compiler.compile(),
+        compiler.compile_paths,
+        reads=top_level_reads(tree, resolution),
+        is_path=is_path_expression(tree, resolution),
+        finish=make_finisher(tree, resolution),
+        loops=resolution.loops,
+    )
 
 
 class Program:
@@ -29,33 +73,30 @@ class Program:
         source: The expression as it was written.
         variables: The names of the variables, without the ``$``.
         reads: The paths below ``.`` that the program reads, each as a tuple of field names, none the beginning of
-            another; ``None`` if it may read all of its input. What is not below one of them has no influence on the outputs.
+            another; ``None`` if it may read all of its input. What is not below one of them has no influence on the
+            outputs.
         is_path: Whether the program is a path expression, so that :meth:`paths` can work on it.
     """
 
     __slots__ = (
-        "_compiler", "_env", "_finish", "_many", "_one", "_paths", "_quick", "_run",
+        "_env", "_finish", "_make_paths", "_many", "_one", "_paths", "_quick", "_run",
         "is_path", "reads", "source", "variables",
     )  # fmt: skip
 
-    def __init__(self, source: str, variables: Sequence[str] = ()) -> None:
-        tree = parse(source)
-        check_formats(source, tree)
+    def __init__(self, source: str, variables: Sequence[str], parts: Parts) -> None:
         self.source = source
         self.variables = tuple(variables)
-        self._compiler = Compiler(source, tree, self.variables)
-        code = self._compiler.compile()
+        self.reads = parts.reads
+        self.is_path = parts.is_path
+        self._make_paths = parts.make_paths
+        self._paths: Run | None = None
+        self._finish = parts.finish
+        code = parts.code
         self._run = code.run
         self._many = code.many()
         self._one = code.shape is not MANY
-        self.reads = top_level_reads(tree, self._compiler.resolution)
-        self.is_path = is_path_expression(tree, self._compiler.resolution)
-        self._finish: Callable[[Any, Budget], Any] | None = make_finisher(tree, self._compiler.resolution)
-        self._paths: Callable[[Any, Env], Any] | None = None
         # A program without loops, variables and literals beyond a double needs no budget of its own.
-        quick = (
-            code.shape is ONE and not self.variables and not self._compiler.resolution.loops and self._finish is None
-        )
+        quick = code.shape is ONE and not self.variables and not parts.loops and parts.finish is None
         self._env: Env = (Budget(),)
         self._quick = code.run if quick else None
 
@@ -114,7 +155,7 @@ class Program:
             JqLimitError: it used up its fuel or passed a cap.
         """
         if self._paths is None:
-            self._paths = self._compiler.compile_paths()
+            self._paths = self._make_paths()
         return list(self._outputs(self._paths, value, self._bind(budget, variables), None))
 
     def _bind(self, budget: Budget | None, variables: dict[str, Any]) -> Env:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evenweave.jq.errors import JqSyntaxError
-from evenweave.jq.program import Program
+from evenweave.jq.program import compile_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ def read_quotes(source: str, *, variables: Sequence[str] = ()) -> str | None:
     if "'" not in source:
         return None
     try:
-        Program(source, variables)
+        compile_parts(source, variables)
     except JqSyntaxError:
         pass
     else:
@@ -35,7 +35,7 @@ def read_quotes(source: str, *, variables: Sequence[str] = ()) -> str | None:
     if rewritten is None:
         return None
     try:
-        Program(rewritten, variables)
+        compile_parts(rewritten, variables)
     except JqSyntaxError:
         return None
     return rewritten

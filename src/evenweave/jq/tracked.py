@@ -164,6 +164,9 @@ class Tracked:
         """The code of a node that makes values."""
         code = self.compiler.direct.compile(node, scope)
         run = code.run
+        if isinstance(node, syntax.Assign) and node.operator:
+            many = code.many()
+            return Code(MANY, lambda item, env: ((output, None) for output in many(item[0], env)))
         if code.shape is ONE:
             return Code(ONE, lambda item, env: keep(item, run(item[0], env)))
         many = code.many()

@@ -93,7 +93,7 @@ def _equal_deep(left: Any, right: Any, budget: Budget | None) -> bool:
             if len(left) != len(right):
                 return False
             if budget is not None:
-                budget.charge(len(left) >> 1)
+                budget.charge(4 + (len(left) >> 1))
             if _is_plain(left) and _is_plain(right):
                 if left != right:
                     return False
@@ -103,7 +103,7 @@ def _equal_deep(left: Any, right: Any, budget: Budget | None) -> bool:
             if left.keys() != right.keys():
                 return False
             if budget is not None:
-                budget.charge(len(left) >> 1)
+                budget.charge(4 + (len(left) >> 1))
             pairs = ((element, right[key]) for key, element in left.items())
         else:
             return False
@@ -187,7 +187,7 @@ def _compare_deep(left: Any, right: Any, budget: Budget | None) -> int:
         if depth >= MAX_DEPTH:
             raise too_deep("Comparison")
         if budget is not None:
-            budget.charge(1 + (min(len(left), len(right)) >> 1))
+            budget.charge(4 + (min(len(left), len(right)) >> 1))
         if kind is list:
             stack.append(len(left) - len(right))
             pairs = [(a, b, depth + 1) for a, b in zip(left, right, strict=False)]
@@ -202,18 +202,18 @@ def _compare_deep(left: Any, right: Any, budget: Budget | None) -> int:
     return 0
 
 
-order_key: Final[Callable[[Any], Any]] = cmp_to_key(compare)
-"""A key for ``sorted``, ``min`` and ``max`` that follows jq's order."""
+order_key: Final[Callable[[Any], Any]] = cmp_to_key(lambda later, earlier: -compare(earlier, later))
+"""A key for ``sorted`` that follows jq's order. Asked backwards, so that NaN, which is below itself, stays in place."""
 
 
 def order_key_for(budget: Budget) -> Callable[[Any], Any]:
     """:data:`order_key`, charged for each comparison."""
 
-    def compare_charged(left: Any, right: Any) -> int:
+    def compare_charged(later: Any, earlier: Any) -> int:
         budget.left -= 3
         if budget.left < 0:
             raise out_of_fuel()
-        return compare(left, right, budget)
+        return -compare(earlier, later, budget)
 
     return cmp_to_key(compare_charged)
 

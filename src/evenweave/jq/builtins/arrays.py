@@ -17,7 +17,6 @@ from evenweave.jq.values import (
     double,
     equal,
     negate,
-    order_key_for,
     sort_pairs,
     sort_values,
     subtract,
@@ -129,18 +128,20 @@ def _sort(budget: Budget, value: Any) -> list[Any]:
     return sort_values(array_of(value, "sorted"), budget)
 
 
-def _keyed(budget: Budget, value: Any, keys: Any, verb: str) -> list[tuple[Any, Any]]:
-    return sort_pairs(keys, array_of(value, verb), budget)
+def _keyed(budget: Budget, value: Any, keys: Any) -> list[tuple[Any, Any]]:
+    if type(value) is not list:
+        raise JqError(f"{describe(value)} and {describe(keys)} cannot be sorted, as they are not both arrays")
+    return sort_pairs(keys, value, budget)
 
 
 def _sort_by(budget: Budget, value: Any, keys: Any) -> list[Any]:
-    return [element for _, element in _keyed(budget, value, keys, "sorted")]
+    return [element for _, element in _keyed(budget, value, keys)]
 
 
 def _group_by(budget: Budget, value: Any, keys: Any) -> list[list[Any]]:
     groups: list[list[Any]] = []
     previous: Any = None
-    for key, element in _keyed(budget, value, keys, "grouped"):
+    for key, element in _keyed(budget, value, keys):
         if groups and compare(key, previous, budget) == 0:
             groups[-1].append(element)
         else:
@@ -159,38 +160,32 @@ def _unique(budget: Budget, value: Any) -> list[Any]:
 
 def _min_by(budget: Budget, value: Any, keys: Any) -> Any:
     # The first of several smallest ones counts.
-    return _extreme(budget, value, keys, lambda new, best: new < best)
+    return _extreme(budget, value, keys, smallest=True)
 
 
 def _max_by(budget: Budget, value: Any, keys: Any) -> Any:
     # The last of several largest ones counts.
-    return _extreme(budget, value, keys, lambda new, best: not new < best)
+    return _extreme(budget, value, keys, smallest=False)
 
 
-def _extreme(budget: Budget, value: Any, keys: Any, better: Any) -> Any:
-    elements = array_of(value, "iterated over")
-    order = order_key_for(budget)
+def _extreme(budget: Budget, value: Any, keys: Any, *, smallest: bool) -> Any:
+    if type(value) is not list:
+        raise JqError(f"{describe(value)} and {describe(keys)} cannot be iterated over")
     best: Any = None
     best_key: Any = None
-    for key, element in zip(keys, elements, strict=True):
-        wrapped = order(key)
-        if best_key is None or better(wrapped, best_key):
-            best, best_key = element, wrapped
+    for place, (key, element) in enumerate(zip(keys, value, strict=True)):
+        budget.charge(1)
+        if place == 0 or (compare(key, best_key, budget) < 0) is smallest:
+            best, best_key = element, key
     return best
 
 
 def _min(budget: Budget, value: Any) -> Any:
-    return _min_by(budget, value, _comparable(value))
+    return _min_by(budget, value, value)
 
 
 def _max(budget: Budget, value: Any) -> Any:
-    return _max_by(budget, value, _comparable(value))
-
-
-def _comparable(value: Any) -> list[Any]:
-    if type(value) is not list:
-        raise JqError(f"{describe(value)} and {describe(value)} cannot be iterated over")
-    return value
+    return _max_by(budget, value, value)
 
 
 def _reverse(value: Any) -> Any:
@@ -198,7 +193,7 @@ def _reverse(value: Any) -> Any:
         return value[::-1]
     length = _length(value)
     if length > 0:
-        raise index_error(value, length - 1)
+        raise index_error(value, subtract(length, 1))
     return []
 
 
@@ -214,7 +209,7 @@ def _flatten(budget: Budget, value: Any, depth: Any = 1e9) -> list[Any]:
     while stack:
         items, left = stack[-1]
         for item in items:
-            budget.left -= 1
+            budget.left -= 4
             if budget.left < 0:
                 raise out_of_fuel()
             if type(item) is list and not equal(left, 0):

@@ -16,7 +16,6 @@ from evenweave.jq.errors import JqError
 from evenweave.jq.flow import descend, elements, truth
 from evenweave.jq.limits import out_of_fuel
 from evenweave.jq.paths import delete_paths, get_path, set_path
-from evenweave.jq.text import describe
 from evenweave.jq.values import NUMBERS, compare, subtract
 
 if TYPE_CHECKING:
@@ -314,11 +313,8 @@ def _keyed(name: str, shape_output: Callable[[Any], Any] | None = None) -> Nativ
         one, many = code.run, code.many()
 
         def run(value: Any, env: Env) -> Any:
-            if type(value) is dict:
-                made = [list(many(element, env)) for element in value.values()]
-                raise JqError(f"{describe(value)} and {describe(made)} cannot be {_VERBS[name]}")
             items = elements(value, env)
-            if code.shape is ONE:
+            if code.shape is ONE and type(value) is list:
                 keys = [one(element, env) for element in items]
             else:
                 keys = [list(many(element, env)) for element in items]
@@ -328,14 +324,6 @@ def _keyed(name: str, shape_output: Callable[[Any], Any] | None = None) -> Nativ
         return Code(ONE, run)
 
     return compile_keyed
-
-
-_VERBS: Final = {
-    "_sort_by": "sorted, as they are not both arrays",
-    "_group_by": "sorted, as they are not both arrays",
-    "_min_by": "iterated over",
-    "_max_by": "iterated over",
-}
 
 
 def _walk(compiler: Compiler, node: Call, scope: Scope) -> Code | None:
