@@ -133,9 +133,7 @@ class SqliteStore:
     async def definitions(self) -> Sequence[DefinitionRow]:
         """All definitions, in the order of registration."""
         rows = self.reader.rows(self.sql["definitions"], (self.tenant,))
-        return [
-            msgspec.convert(dict(zip(_DEFINITION, row, strict=True)), DefinitionRow, strict=False) for row in rows
-        ]
+        return [msgspec.convert(dict(zip(_DEFINITION, row, strict=True)), DefinitionRow, strict=False) for row in rows]
 
     async def positions(self) -> Mapping[str, Position]:
         """How far each channel was read."""
