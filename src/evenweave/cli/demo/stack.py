@@ -46,28 +46,19 @@ class Stack:
         self.stop()
 
     def start(self) -> None:
-        """Start Catalog, Runtime and Workflow Engine, in this order, each on a free port.
+        """Start Catalog and Runtime, then the Workflow Engine, each on a free port.
 
         Raises:
             click.ClickException: One does not come up; the message has the end of its log.
         """
-        for part in _PARTS:
-            self.start_part(part)
+        beginning = [(part, self._launch(part)) for part in ("catalog", "runtime")]
+        for part, process in beginning:
+            self._wait_until_ready(part, process)
+        self.start_part("engine")
 
     def start_part(self, part: str) -> None:
         """Start one of the three; one that was started before comes back on its port."""
-        before = self.urls.get(part)
-        listen = "127.0.0.1:0" if before is None else before.removeprefix("http://")
-        command = [sys.executable, "-m", "evenweave", part, "--listen", listen, "--data", str(self.folder)]
-        if part == "engine":
-            command += ["--catalog", self.urls["catalog"], "--runtime", self.urls["runtime"]]
-        process = self._spawn(part, command, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        line = _first_line(process.stdout)
-        if _LISTENS not in line:
-            raise click.ClickException(f"the {part} did not start\n{self.log(part)}")
-        self.urls[part] = line.partition(_LISTENS)[2].strip()
-        self.remote(part).wait_ready(START_S)
+        self._wait_until_ready(part, self._launch(part))
 
     def start_service(self, name: str, *arguments: str, script: str | None = None) -> None:
         """Start a service of the example; several of one kind differ in name and share their script."""
@@ -124,6 +115,22 @@ class Stack:
                     process.terminate()
                 for process in running:
                     _reap(process)
+
+    def _launch(self, part: str) -> subprocess.Popen[str]:
+        before = self.urls.get(part)
+        listen = "127.0.0.1:0" if before is None else before.removeprefix("http://")
+        command = [sys.executable, "-m", "evenweave", part, "--listen", listen, "--data", str(self.folder)]
+        if part == "engine":
+            command += ["--catalog", self.urls["catalog"], "--runtime", self.urls["runtime"]]
+        return self._spawn(part, command, stdout=subprocess.PIPE)
+
+    def _wait_until_ready(self, part: str, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        line = _first_line(process.stdout)
+        if _LISTENS not in line:
+            raise click.ClickException(f"the {part} did not start\n{self.log(part)}")
+        self.urls[part] = line.partition(_LISTENS)[2].strip()
+        self.remote(part).wait_ready(START_S)
 
     def _spawn(self, name: str, command: list[str], *, stdout: int) -> subprocess.Popen[str]:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("EVENWEAVE_")}
