@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evenweave import jq
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EXPRESSIONS = {
     "path": ".order.customer.id",

@@ -64,19 +64,20 @@ SIMPLE = st.sampled_from(
 BINARY = ("+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "and", "or", "//", ",", "|")
 PATHS = st.sampled_from([".a", ".b", ".[0]", ".[]", ".[]?", ".a.b", ".[1:]", "..", ".a[]?", ".c?", ".[-1]", ".a,.b"])
 ONE_FILTER = (
-    "map({})", "select({})", "map_values({})", "sort_by({})", "group_by({})", "unique_by({})", "min_by({})", "max_by({})",
-    "any({})", "all({})", "with_entries({})", "first({})", "last({})", "isempty({})", "add({})", "[{}]", "({})?",
-    "try ({}) catch .", "[limit(2;{})]", "[.[]?|{}]", "walk({})", "[paths({})]", "-({})", "{{a:{}}}", "{{({}):1}}",
-    "[first(({}),1)]", '"x\\({})y"', "@json \"<\\({})>\"", "[range({})|select(.<9)]", "del(.[{}]?)", ".[{}]?", ".[{}:]?",
-    "has({})", "contains({})", "index({})", "indices({})", "join({})", "split({})", "startswith({})", "ltrimstr({})",
-    "rtrimstr({})", "error({})", "inside({})", "in({})", "bsearch({})", "flatten({})", "IN({})", "getpath([{}])",
-    "setpath([{}];1)", "delpaths([[{}]])", "nth({})", "[skip(1;{})]", "[recurse({};false)]", "test({})", "[splits({})]",
-    "INDEX({})", "pick(.a|{})", "[.[]?|tojson|{}]", "[limit({};1,2,3)]", "tojson|{}", "reduce ({}) as $x (0;.+1)",
-    "[foreach ({}) as $x (0;.+1;[$x,.])]", "label $f|({}),break $f", "if {} then 1 else 2 end", "if {} then .a end",
-    "def f: {}; [f,f]", "def f(g): [g|g]; f({})", "def f($x): $x; f({})", ". as [$x,$y]|[$x,$y,({})]",
-    ". as {{a:$x}}|[$x,({})]", "({}) as $x|[$x,$x]", "[. as [$x] ?// $x|[$x,({})]]", "[{}]|sort", "[{}]|unique",
-    "[{}]|group_by(.)", "[{}]|add", "[{}]|tojson", "[paths]|{}", "to_entries|map({})", "[while(length>1;.[1:])|{}]",
-    "[until(true;{})]", "path({})", "[path({})]", "try path({}) catch .", "$__loc__|{}", "[{}][0]", "[{}][:1]",
+    "map({})", "select({})", "map_values({})", "sort_by({})", "group_by({})", "unique_by({})", "min_by({})",
+    "max_by({})", "any({})", "all({})", "with_entries({})", "first({})", "last({})", "isempty({})", "add({})", "[{}]",
+    "({})?", "try ({}) catch .", "[limit(2;{})]", "[.[]?|{}]", "walk({})", "[paths({})]", "-({})", "{{a:{}}}",
+    "{{({}):1}}", "[first(({}),1)]", '"x\\({})y"', "@json \"<\\({})>\"", "[limit(9;range({}))]", "del(.[{}]?)",
+    ".[{}]?", ".[{}:]?", "has({})", "contains({})", "index({})", "indices({})", "join({})", "split({})",
+    "startswith({})", "ltrimstr({})", "rtrimstr({})", "error({})", "inside({})", "in({})", "bsearch({})",
+    "flatten({})", "IN({})", "getpath([{}])", "setpath([{}];1)", "delpaths([[{}]])", "nth({})", "[skip(1;{})]",
+    "[recurse({};false)]", "test({})", "[splits({})]", "INDEX({})", "pick(.a|{})", "[.[]?|tojson|{}]",
+    "[limit({};1,2,3)]", "tojson|{}", "reduce ({}) as $x (0;.+1)", "[foreach ({}) as $x (0;.+1;[$x,.])]",
+    "label $f|({}),break $f", "if {} then 1 else 2 end", "if {} then .a end", "def f: {}; [f,f]",
+    "def f(g): [g|g]; f({})", "def f($x): $x; f({})", ". as [$x,$y]|[$x,$y,({})]", ". as {{a:$x}}|[$x,({})]",
+    "({}) as $x|[$x,$x]", "[. as [$x] ?// $x|[$x,({})]]", "[{}]|sort", "[{}]|unique", "[{}]|group_by(.)", "[{}]|add",
+    "[{}]|tojson", "[paths]|{}", "to_entries|map({})", "[while(length>1;.[1:])|{}]", "[until(true;{})]", "path({})",
+    "[path({})]", "try path({}) catch .", "$__loc__|{}", "[{}][0]", "[{}][:1]",
 )  # fmt: skip
 ASSIGN = ("=", "|=", "+=", "-=", "*=", "//=", "%=", "/=")
 

@@ -46,9 +46,9 @@ def test_syntax_error_points_at_the_place(source: str, line: int, column: int, m
 @pytest.mark.parametrize(
     "source",
     [
-        "env", "$ENV", "$ENV.PATH", "input", "inputs", "debug", 'debug("x")', "stderr", "halt", "halt_error", "halt_error(1)",
-        "input_line_number", "input_filename", 'include "m"; .', 'import "m" as m; .', 'import "d" as $d; .', "modulemeta",
-        "get_search_list", "module {}; .", "[.[] | env.HOME]",
+        "env", "$ENV", "$ENV.PATH", "input", "inputs", "debug", 'debug("x")', "stderr", "halt", "halt_error",
+        "halt_error(1)", "input_line_number", "input_filename", 'include "m"; .', 'import "m" as m; .',
+        'import "d" as $d; .', "modulemeta", "get_search_list", "module {}; .", "[.[] | env.HOME]",
     ],
 )  # fmt: skip
 def test_syntax_refuses_what_reaches_outside(source: str) -> None:

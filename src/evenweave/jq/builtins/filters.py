@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from evenweave.jq.builtins.arrays import FUNCTIONS as ARRAYS
 from evenweave.jq.builtins.arrays import add_all
-from evenweave.jq.builtins.numbers import integers
-from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Code, Env, Run, Scope
+from evenweave.jq.builtins.numbers import count_by, count_up
+from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Code, Env, Run, Scope, product
 from evenweave.jq.errors import JqError
 from evenweave.jq.flow import descend, elements, truth
 from evenweave.jq.limits import out_of_fuel
@@ -150,23 +150,20 @@ def _range(compiler: Compiler, node: Call, scope: Scope) -> Code:
     codes = [compiler.direct.compile(argument, scope) for argument in node.arguments]
     if len(codes) == 1:
         codes.insert(0, Code(ONE, lambda value, env: 0))
-    if len(codes) == 2:
-        codes.append(Code(ONE, lambda value, env: 1))
+    count = count_by if len(codes) == 3 else count_up
+    # The first bound changes slowest.
     many = [code.many() for code in codes]
 
     def run(value: Any, env: Env) -> Iterator[Any]:
-        # The first bound changes slowest.
         budget = env[0]
-        for start in many[0](value, env):
-            for stop in many[1](value, env):
-                for step in many[2](value, env):
-                    if not (type(start) in NUMBERS and type(stop) in NUMBERS and type(step) in NUMBERS):
-                        raise JqError("Range bounds must be numeric")
-                    for number in integers(start, stop, step):
-                        budget.left -= 1
-                        if budget.left < 0:
-                            raise out_of_fuel()
-                        yield number
+        for bounds in product(many, value, env):
+            if not all(type(bound) in NUMBERS for bound in bounds):
+                raise JqError("Range bounds must be numeric")
+            for number in count(*bounds):
+                budget.left -= 1
+                if budget.left < 0:
+                    raise out_of_fuel()
+                yield number
 
     return Code(MANY, run)
 

@@ -279,19 +279,32 @@ FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
 }
 
 
-def integers(start: float, stop: float, step: float) -> Iterator[Any]:
-    """``range``: the numbers from ``start`` on, as long as they are before ``stop``."""
+def count_up(start: float, stop: float) -> Iterator[Any]:
+    """``range(start; stop)``: up to what is not below ``stop``, so forever if that is NaN."""
+    if type(start) is int and type(stop) is int:
+        return iter(range(start, stop))
+    return _count_up(double(start), double(stop))
+
+
+def _count_up(number: float, stop: float) -> Iterator[Any]:
+    while not number >= stop:
+        yield tidy(number)
+        number += 1
+
+
+def count_by(start: float, stop: float, step: float) -> Iterator[Any]:
+    """``range(start; stop; step)``: as long as a number is before ``stop`` in jq's order, where NaN comes first."""
     if type(start) is int and type(stop) is int and type(step) is int and step:
         return iter(range(start, stop, step))
-    return _numbers(double(start), double(stop), double(step))
+    return _count_by(double(start), double(stop), double(step))
 
 
-def _numbers(start: float, stop: float, step: float) -> Iterator[Any]:
+def _count_by(number: float, stop: float, step: float) -> Iterator[Any]:
     if step > 0:
-        while start < stop:
-            yield tidy(start)
-            start += step
-    elif step < 0:
-        while start > stop:
-            yield tidy(start)
-            start += step
+        while number < stop or math.isnan(number):
+            yield tidy(number)
+            number += step
+    elif step < 0 or math.isnan(step):
+        while number > stop or (math.isnan(stop) and not math.isnan(number)):
+            yield tidy(number)
+            number += step
