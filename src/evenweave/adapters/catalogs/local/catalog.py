@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -45,6 +46,7 @@ class LocalCatalog:
         self._tenant = tenant
         self._sql = load_statements(PACKAGE)
         self._registry = Registry()
+        self._changing = asyncio.Lock()
         log = structlog.get_logger("evenweave.catalog")
         for row in self._rows():
             try:
@@ -71,16 +73,17 @@ class LocalCatalog:
         service, text, diagnostics = _read(name, data)
         if strict and any(item.severity == "warning" for item in diagnostics):
             raise InvalidDocument(f"{name} has warnings, and they count as errors", source.strict(diagnostics))
-        versions = self._registry.versions(name)
-        if versions and versions[-1].service.digest == service.digest:
-            return self._row(name, versions[-1].number), False, diagnostics
-        number = versions[-1].number + 1 if versions else 1
-        row = DocumentRow(name, number, service.digest, text, self._clock.now() / 1000)
-        unit = Unit()
-        unit.add(self._sql["insert"], (self._tenant, row.name, row.number, row.digest, row.document, row.created))
-        await self._database.durable(unit)
-        self._registry.add(service)
-        return row, True, diagnostics
+        async with self._changing:
+            versions = self._registry.versions(name)
+            if versions and versions[-1].service.digest == service.digest:
+                return self._row(name, versions[-1].number), False, diagnostics
+            number = versions[-1].number + 1 if versions else 1
+            row = DocumentRow(name, number, service.digest, text, self._clock.now() / 1000)
+            unit = Unit()
+            unit.add(self._sql["insert"], (self._tenant, row.name, row.number, row.digest, row.document, row.created))
+            await self._database.durable(unit)
+            self._registry.add(service)
+            return row, True, diagnostics
 
     def services(self) -> list[Service]:
         """The newest version of each service, by file name."""
@@ -105,12 +108,13 @@ class LocalCatalog:
         Raises:
             UnknownDocument: There is none.
         """
-        if not self._registry.versions(name):
-            raise UnknownDocument(f'there is no document "{name}"', name)
-        unit = Unit()
-        unit.add(self._sql["remove"], (self._tenant, name))
-        await self._database.durable(unit)
-        self._registry.remove(name)
+        async with self._changing:
+            if not self._registry.versions(name):
+                raise UnknownDocument(f'there is no document "{name}"', name)
+            unit = Unit()
+            unit.add(self._sql["remove"], (self._tenant, name))
+            await self._database.durable(unit)
+            self._registry.remove(name)
 
     def _rows(self) -> list[DocumentRow]:
         return [DocumentRow(*row) for row in self._database.reader.rows(self._sql["documents"], (self._tenant,))]
