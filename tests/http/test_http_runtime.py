@@ -177,6 +177,34 @@ async def test_deliveries_are_settled_by_their_leases(face: Face) -> None:
     assert second == letters[1]
 
 
+async def test_dead_letters_are_shown_replayed_and_purged(face: Face) -> None:
+    """One by its id, many by a filter; what a replay cannot reach stays, and says why."""
+    groups = [await face.subscribe(group=name, channels=["a", "b"]) for name in ("shop", "gone")]
+    await face.publish(*(EVENT | {"id": str(number)} for number in range(3)))
+    for group in groups:
+        path = f"/v1/subscriptions/{group['id']}"
+        _, lines = await face.ask("GET", f"{path}/deliveries")
+        verdicts = [{"lease": line["lease"], "reason": "bad"} for line in lines]
+        await face.ask("POST", f"{path}/acks", json={"reject": verdicts})
+    await face.ask("DELETE", f"/v1/subscriptions/{groups[1]['id']}")
+    _, letters = await face.ask("GET", "/v1/dead-letters?group=shop&channel=a&older_s=0")
+    assert [(one["event"]["id"], one["group"]) for one in letters] == [("0", "shop"), ("1", "shop"), ("2", "shop")]
+    first = f"/v1/dead-letters/{letters[0]['id']}"
+    assert await face.ask("GET", first) == (200, letters[0])
+    assert await face.ask("POST", f"{first}/replay") == (204, "")
+    assert (await face.ask("GET", first))[0] == 404
+    assert await face.ask("DELETE", f"/v1/dead-letters/{letters[1]['id']}") == (204, "")
+    status, answer = await face.ask("POST", "/v1/dead-letters/replay?all=true")
+    assert (status, answer["replayed"], len(answer["left"])) == (200, 1, 3)
+    assert "no group gone takes the channel a" in answer["left"][0]["reason"]
+    status, problem = await face.ask("POST", f"/v1/dead-letters/{answer['left'][0]['id']}/replay")
+    assert (status, "start its service" in problem["hint"]) == (409, True)
+    assert await face.ask("DELETE", "/v1/dead-letters?group=gone") == (200, {"purged": 3})
+    assert await face.ask("GET", "/v1/dead-letters") == (200, [])
+    _, lines = await face.ask("GET", f"/v1/subscriptions/{groups[0]['id']}/deliveries")
+    assert [(line["event"]["id"], line["event"]["replayfor"]) for line in lines] == [("0", "shop"), ("2", "shop")]
+
+
 async def test_a_reader_reads_and_acknowledges_positions(face: Face) -> None:
     """`read` answers in log order behind the positions that are sent; `acks` takes positions then."""
     group = await face.subscribe(mode="read")
@@ -214,7 +242,13 @@ async def test_a_reader_reads_and_acknowledges_positions(face: Face) -> None:
         ("GET", "/v1/subscriptions/none/deliveries?max=many", None, 400, "max: must be a number"),
         ("GET", "/v1/subscriptions/none/deliveries?wait_s=-1", None, 400, "wait_s: must be a number"),
         ("GET", "/v1/subscriptions/none/deliveries?lease_s=nan", None, 400, "lease_s: must be a number"),
-        ("GET", "/v1/dead-letters?after=x", None, 400, "no dead letter x"),
+        ("GET", "/v1/dead-letters?after=x", None, 404, "no dead letter x"),
+        ("GET", "/v1/dead-letters?older_s=old", None, 400, "older_s: must be a number"),
+        ("GET", "/v1/dead-letters/7", None, 404, "no dead letter 7"),
+        ("POST", "/v1/dead-letters/x/replay", None, 404, "no dead letter x"),
+        ("POST", "/v1/dead-letters/replay", None, 400, "say which ones"),
+        ("DELETE", "/v1/dead-letters", None, 400, "say which ones"),
+        ("DELETE", "/v1/dead-letters?all=true&group=shop", None, 400, "say which ones"),
     ],
 )
 async def test_wrong_requests_are_problems(

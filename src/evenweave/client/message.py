@@ -27,6 +27,8 @@ _OF_ONE_EVENT = frozenset(
         "deadlettergroup",
         "deadletterchannel",
         "deadletterattempts",
+        "replayfor",
+        "replayid",
     )
 )
 

@@ -15,7 +15,18 @@ from starlette.types import Message, Receive, Scope, Send
 
 from evenweave.cloudevents import DEFAULT_LIMITS, CloudEventError, CloudEventTooLarge, Event, Limits, from_http
 from evenweave.http.problem import MEDIA_TYPE, Problem, make_handlers, make_problem
-from evenweave.ports.broker import Broker, DeadLetter, Delivery, Refused, Subscription, Unavailable, UnknownSubscription
+from evenweave.ports.broker import (
+    Broker,
+    DeadLetter,
+    Delivery,
+    NobodyTakes,
+    Refused,
+    Subscription,
+    Unavailable,
+    UnknownDeadLetter,
+    UnknownSubscription,
+    Which,
+)
 
 _LOG = logging.getLogger("evenweave.http")
 
@@ -25,6 +36,8 @@ _STATUSES: Mapping[type[Exception], int] = {
     CloudEventError: 400,
     CloudEventTooLarge: 413,
     UnknownSubscription: 404,
+    UnknownDeadLetter: 404,
+    NobodyTakes: 409,
     Refused: 400,
     Unavailable: 503,
 }
@@ -97,6 +110,7 @@ class RuntimeFace:
         self._polls: set[asyncio.Task[Any]] = set()
         self._stopping = False
         one = "/v1/subscriptions/{id}"
+        letters = "/v1/dead-letters"
         self._routes = Starlette(
             routes=[
                 Route("/v1/subscriptions", self._subscribe, methods=["POST"]),
@@ -105,7 +119,12 @@ class RuntimeFace:
                 Route(f"{one}/deliveries", self._get_deliveries, methods=["GET"]),
                 Route(f"{one}/acks", self._settle, methods=["POST"]),
                 Route(f"{one}/read", self._read, methods=["POST"]),
-                Route("/v1/dead-letters", self._list_dead_letters, methods=["GET"]),
+                Route(letters, self._list_dead_letters, methods=["GET"]),
+                Route(letters, self._purge_dead_letters, methods=["DELETE"]),
+                Route(f"{letters}/replay", self._replay_dead_letters, methods=["POST"]),
+                Route(f"{letters}/{{id}}", self._get_dead_letter, methods=["GET"]),
+                Route(f"{letters}/{{id}}", self._purge_dead_letter, methods=["DELETE"]),
+                Route(f"{letters}/{{id}}/replay", self._replay_dead_letter, methods=["POST"]),
                 Route("/healthz", self._get_health, methods=["GET"]),
                 Route("/readyz", self._get_readiness, methods=["GET"]),
             ],
@@ -195,8 +214,26 @@ class RuntimeFace:
 
     async def _list_dead_letters(self, request: Request) -> Response:
         limit = int(_number(request, "max", 100))
-        found = await self._broker.dead_letters(request.query_params.get("after", ""), limit)
+        found = await self._broker.dead_letters(request.query_params.get("after", ""), limit, which=_which(request))
         return _answer([_describe_dead_letter(letter) for letter in found])
+
+    async def _get_dead_letter(self, request: Request) -> Response:
+        return _answer(_describe_dead_letter(await self._broker.dead_letter(request.path_params["id"])))
+
+    async def _replay_dead_letter(self, request: Request) -> Response:
+        await self._broker.replay(request.path_params["id"])
+        return Response(status_code=204)
+
+    async def _replay_dead_letters(self, request: Request) -> Response:
+        replayed = await self._broker.replay_all(_which_of_many(request))
+        return _answer({"replayed": replayed.count, "left": [{"id": id_, "reason": why} for id_, why in replayed.left]})
+
+    async def _purge_dead_letter(self, request: Request) -> Response:
+        await self._broker.purge(request.path_params["id"])
+        return Response(status_code=204)
+
+    async def _purge_dead_letters(self, request: Request) -> Response:
+        return _answer({"purged": await self._broker.purge_all(_which_of_many(request))})
 
     async def _get_health(self, _request: Request) -> Response:
         return _answer({"status": "ok"})
@@ -286,6 +323,20 @@ def _number(request: Request, name: str, default: float) -> float:
     if not 0 <= number < 1e9:
         raise Problem(400, f"{name}: must be a number that is not negative, not {text[:40]!r}")
     return number
+
+
+def _which(request: Request) -> Which:
+    query = request.query_params
+    return Which(query.get("channel"), query.get("group"), _number(request, "older_s", 0))
+
+
+def _which_of_many(request: Request) -> Which:
+    """As `_which`; a slip must not mean all of them."""
+    which = _which(request)
+    everything = request.query_params.get("all") == "true"
+    if everything == (which != Which()):
+        raise Problem(400, "say which ones: by channel, group and older_s, or all=true")
+    return which
 
 
 def _failures(failures: Sequence[str | Failure]) -> list[tuple[str, str]]:

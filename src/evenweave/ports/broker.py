@@ -29,6 +29,14 @@ class UnknownSubscription(Refused):
     """There is no subscription of this id. Subscribe again."""
 
 
+class UnknownDeadLetter(Refused):
+    """There is no dead letter of this id, or no longer."""
+
+
+class NobodyTakes(Refused):
+    """The group of a dead letter is gone, or takes this channel no more: a replay would reach nobody."""
+
+
 class Unavailable(BrokerError):
     """The broker cannot do this now (away, its disk full): try again, with a backoff."""
 
@@ -56,14 +64,35 @@ class DeadLetter:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which dead letters are meant: those of a channel, of a group, at least `older_s` seconds old; by default all."""
+
+    channel: str | None = None
+    group: str | None = None
+    older_s: float = 0.0
+
+
+ALL = Which()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many dead letters were replayed, and which ones stay: (id, reason)."""
+
+    count: int
+    left: Sequence[tuple[str, str]] = ()
+
+
 class Delivery:
     """An event as a group gets it: where it lies in the log, which attempt this is, and the lease to settle it with.
 
     `attempt` counts from 1; `lease` is empty for readers. `event` must not be changed: others may read the same one.
+    `addressee` names the only group that an event is for, where it is a replay; a broker hands it to no other.
     `event`, `body` (its JSON) and `digest` (PROTOCOL section 3) are made from one another when first asked for.
     """
 
-    __slots__ = ("_body", "_digest", "_event", "attempt", "channel", "lease", "log", "position")
+    __slots__ = ("_body", "_digest", "_event", "addressee", "attempt", "channel", "lease", "log", "position")
 
     def __init__(
         self,
@@ -76,12 +105,14 @@ class Delivery:
         digest: bytes | None = None,
         attempt: int = 1,
         lease: str = "",
+        addressee: str = "",
     ) -> None:
         self.channel = channel
         self.log = log
         self.position = position
         self.attempt = attempt
         self.lease = lease
+        self.addressee = addressee
         self._event = event
         self._body = body
         self._digest = digest
@@ -119,6 +150,7 @@ class Delivery:
             digest=self._digest,
             attempt=attempt,
             lease=lease,
+            addressee=self.addressee,
         )
 
     def __repr__(self) -> str:
@@ -209,6 +241,31 @@ class Broker(Protocol):
         """
         ...
 
-    async def dead_letters(self, after: str = "", max: int = 100) -> list[DeadLetter]:  # noqa: A002
+    async def dead_letters(self, after: str = "", max: int = 100, *, which: Which = ALL) -> list[DeadLetter]:  # noqa: A002
         """Return dead letters, oldest first, behind the one with the id `after`."""
+        ...
+
+    async def dead_letter(self, id: str) -> DeadLetter:  # noqa: A002
+        """Return one. Raises `UnknownDeadLetter`."""
+        ...
+
+    async def replay(self, id: str) -> None:  # noqa: A002
+        """Give a dead letter to its group once more, with all attempts before it (PROTOCOL section 3).
+
+        It must be appended to the channel it was published on without regard to dedupe, must reach the group that could
+        not take it and no other, and must leave the dead letters in the same transaction. It carries the attributes
+        `replayfor` (the group) and `replayid` (another one at each replay). Raises `UnknownDeadLetter`, `NobodyTakes`.
+        """
+        ...
+
+    async def replay_all(self, which: Which = ALL) -> Replayed:
+        """Replay those that are there now, oldest first, in several transactions; what nobody takes stays."""
+        ...
+
+    async def purge(self, id: str) -> None:  # noqa: A002
+        """Delete a dead letter for good. Raises `UnknownDeadLetter`."""
+        ...
+
+    async def purge_all(self, which: Which = ALL) -> int:
+        """Delete those that are there now, in several transactions; return how many."""
         ...

@@ -34,7 +34,7 @@ class Cursor:
         self.handed.add(position)
 
     def acknowledge_through(self, position: int) -> None:
-        """Note everything up to `position` as acknowledged (a reader's cursor: nothing is in anybody's hands)."""
+        """Note everything behind `reach` up to `position` as acknowledged: it is in nobody's hands."""
         self.reach = max(self.reach, position)
 
     def missing(self) -> bytes:

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 class Batch:
     """A unit, what it appends and settles, and who waits for it. `number` grows in the order of commits."""
 
-    __slots__ = ("cursors", "deliveries", "keys", "number", "undos", "unit", "waiters")
+    __slots__ = ("cursors", "deliveries", "emptied", "keys", "number", "undos", "unit", "waiters")
 
     def __init__(self, unit: Unit, number: int) -> None:
         self.unit = unit
         self.number = number
         self.deliveries: list[Delivery] = []
         self.keys: list[bytes] = []
+        self.emptied: list[tuple[str, int]] = []
         self.cursors: dict[Cursor, Group] = {}
         self.undos: dict[Group, list[Undo]] = {}
         self.waiters: list[asyncio.Future[Exception | None]] = []

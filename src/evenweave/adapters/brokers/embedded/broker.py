@@ -7,7 +7,9 @@ from typing import Self
 
 from evenweave.adapters.brokers.embedded.batch import Batch
 from evenweave.adapters.brokers.embedded.feed import Feed
+from evenweave.adapters.brokers.embedded.handing import Handing
 from evenweave.adapters.brokers.embedded.intake import Intake, Prepared
+from evenweave.adapters.brokers.embedded.letters import Letters
 from evenweave.adapters.brokers.embedded.log import Log
 from evenweave.adapters.brokers.embedded.registry import Registry
 from evenweave.adapters.brokers.embedded.settling import Settling, draw_jitter
@@ -15,17 +17,19 @@ from evenweave.adapters.brokers.embedded.trimmer import Trimmer
 from evenweave.adapters.sqlite import Database, Dropped, Migrations, RowRefused, Unit, load_statements
 from evenweave.cloudevents import Event
 from evenweave.ports.broker import (
+    ALL,
     DeadLetter,
     Delivery,
     Mode,
     Position,
     Refused,
+    Replayed,
     Start,
     Subscription,
     Unavailable,
+    Which,
 )
 from evenweave.ports.clock import Clock
-from evenweave.runtime.deadletters import read_dead_letter
 from evenweave.runtime.group import Group
 from evenweave.runtime.rules import Rules, check_name
 
@@ -71,6 +75,10 @@ class EmbeddedBroker:
             failed=self._on_failure,
         )
         self._settling = Settling(self._log, self._intake, tenant, rules, jitter)
+        self._handing = Handing(self._log, self._intake, self._settling, clock)
+        self._letters = Letters(
+            database, self._log, self._intake, self._registry, tenant=tenant, clock=clock, commit=self._committed
+        )
         self._trimmer = Trimmer(database, tenant, clock, rules, self._drop_idle)
         self._feeds: dict[str, Feed] = {}
         self._pollers: dict[str, list[asyncio.Future[None]]] = {}
@@ -194,7 +202,7 @@ class EmbeddedBroker:
         self._find(id, leased=False)
         feed = self._feeds.get(id)
         if feed is None:
-            feed = self._feeds[id] = Feed(lambda positions, limit: self._collect_for_feed(id, positions, limit))
+            feed = self._feeds[id] = Feed(lambda positions, limit: self._feed(id, positions, limit))
         return feed
 
     def acknowledge_in(self, unit: Unit, id: str, through: Mapping[str, int]) -> None:  # noqa: A002
@@ -225,7 +233,7 @@ class EmbeddedBroker:
             for channel, (log_id, position) in after.items():
                 if channel in positions:
                     positions[channel] = position if log_id == self._log.id else 0
-            return self._collect(positions, self._log.horizon, limit)
+            return self._handing.read(group, positions, self._log.horizon, limit)
 
         return await self._poll(id, collect, wait_s)
 
@@ -257,7 +265,7 @@ class EmbeddedBroker:
             raise Refused(f"a lease lasts at most {self._rules.lease_max_s:g} s")
 
         def take() -> list[Delivery]:
-            return self._take(self._find(id, leased=True), limit, lease_s)
+            return self._handing.take(self._find(id, leased=True), limit, lease_s)
 
         return await self._poll(id, take, wait_s)
 
@@ -279,17 +287,33 @@ class EmbeddedBroker:
             # Pollers sleep until what they knew was due.
             self._wake(id)
 
-    async def dead_letters(self, after: str = "", max: int = 100) -> list[DeadLetter]:  # noqa: A002
+    # Dead letters
+
+    async def dead_letters(self, after: str = "", max: int = 100, *, which: Which = ALL) -> list[DeadLetter]:  # noqa: A002
         """See `Broker.dead_letters`."""
-        if after and not after.isdecimal():
-            raise Refused(f"there is no dead letter {after[:40]}")
-        row = (self._tenant, int(after or 0), self._limit(max))
         self._check_open()
-        found = self._database.reader.rows(_SQL["dead_letters"], row)
-        return [
-            read_dead_letter(str(position), time_ms, Delivery("", "", position, body=body).event)
-            for position, time_ms, body in found
-        ]
+        return await self._letters.find(after, self._limit(max), which)
+
+    async def dead_letter(self, id: str) -> DeadLetter:  # noqa: A002
+        """See `Broker.dead_letter`."""
+        self._check_open()
+        return self._letters.get(id)
+
+    async def replay(self, id: str) -> None:  # noqa: A002
+        """See `Broker.replay`."""
+        await self._letters.replay(id)
+
+    async def replay_all(self, which: Which = ALL) -> Replayed:
+        """See `Broker.replay_all`."""
+        return await self._letters.replay_all(which)
+
+    async def purge(self, id: str) -> None:  # noqa: A002
+        """See `Broker.purge`."""
+        await self._letters.purge(id)
+
+    async def purge_all(self, which: Which = ALL) -> int:
+        """See `Broker.purge_all`."""
+        return await self._letters.purge_all(which)
 
     # How it works
 
@@ -317,56 +341,15 @@ class EmbeddedBroker:
             return error is None
         raise Unavailable(str(error)) from error
 
-    def _take(self, group: Group, limit: int, lease_s: float) -> list[Delivery]:
-        """Lease what is due again, then what is new."""
-        now_s = group.polled_s = self._clock.monotonic()
-        expired = group.take_expired(now_s)
-        if expired:
-            batch = self._intake.own()
-            for lost in expired:
-                reason = f"the consumer did not settle it within its lease of {lost.length_s:g} s"
-                self._settling.fail(batch, group, lost, reason, now_s)
-            self._intake.submit(batch)
-        taken = list[Delivery]()
-        for channel, position in group.take_due(now_s, limit):
-            again = self._log.read(channel, position - 1, position, 1)
-            if again:
-                taken.append(again[0])
-            else:
-                group.cursors[channel].handed.discard(position)
-        if len(taken) < limit:
-            positions = {channel: cursor.reach for channel, cursor in group.cursors.items()}
-            new = self._collect(positions, self._log.horizon, limit - len(taken))
-            for delivery in new:
-                group.cursors[delivery.channel].hand_out(delivery.position)
-            taken += new
-        leased = list[Delivery]()
-        for delivery in taken:
-            lease = group.lease(self._log.id, delivery.channel, delivery.position, now_s, lease_s)
-            leased.append(delivery.leased(lease.token, group.failures.get(delivery.position, 0) + 1))
-        return leased
-
-    def _collect(self, positions: Mapping[str, int], through: int, limit: int) -> list[Delivery]:
-        """Return the next events behind `positions` over all channels, in log order."""
-        log = self._log
-        parts = list[list[Delivery]]()
-        for channel, after in positions.items():
-            if log.last_of(channel) > after:
-                part = log.read(channel, after, through, limit)
-                if part:
-                    parts.append(part)
-        if len(parts) < 2:
-            return parts[0] if parts else []
-        merged = [delivery for part in parts for delivery in part]
-        merged.sort(key=_get_position)
-        return merged[:limit]
-
-    def _collect_for_feed(self, id: str, positions: Mapping[str, int], limit: int) -> list[Delivery]:  # noqa: A002
+    def _feed(self, id: str, positions: dict[str, int], limit: int) -> list[Delivery]:  # noqa: A002
         group = self._registry.get(id)
         if group is None:
             return []
-        after = {channel: max(positions.get(channel, 0), cursor.reach) for channel, cursor in group.cursors.items()}
-        return self._collect(after, self._log.last, limit)
+        for channel, cursor in group.cursors.items():
+            positions[channel] = max(positions.get(channel, 0), cursor.reach)
+        for channel in positions.keys() - group.cursors.keys():
+            del positions[channel]
+        return self._handing.read(group, positions, self._log.last, limit)
 
     async def _poll(self, id: str, collect: Callable[[], list[Delivery]], wait_s: float) -> list[Delivery]:  # noqa: A002
         deadline_s = self._clock.monotonic() + min(wait_s, self._rules.wait_max_s)
@@ -436,7 +419,3 @@ class EmbeddedBroker:
                 self._registry.delete_rows(batch.unit, group, None)
                 self._registry.remove(group, None)
                 self._intake.submit(batch)
-
-
-def _get_position(delivery: Delivery) -> int:
-    return delivery.position

@@ -10,6 +10,7 @@ from evenweave.adapters.sqlite import Database, DatabaseClosed, Unit, load_state
 from evenweave.cloudevents import CloudEventError, Event, digest, encode
 from evenweave.ports.broker import Delivery, Refused, Unavailable
 from evenweave.ports.clock import Clock
+from evenweave.runtime.deadletters import is_marked, unmark
 from evenweave.runtime.rules import Rules, check_name
 
 _SQL = load_statements("evenweave.adapters.brokers.embedded")
@@ -60,6 +61,9 @@ class Intake:
             check_name("channel", channel)
         try:
             body = encode(event)
+            if is_marked(body):
+                event = unmark(event)
+                body = encode(event)
         except CloudEventError as error:
             raise Refused(f"an event for {channel} is refused: {error}") from None
         limit = self._rules.limits.event_bytes
@@ -95,12 +99,12 @@ class Intake:
         self.submit(batch)
         return batch
 
-    def append(self, batch: Batch, prepared: Prepared) -> None:
+    def append(self, batch: Batch, prepared: Prepared, addressee: str = "") -> None:
         """Give an event its position and put its row into the batch."""
         channel, event, body, fingerprint, key = prepared
         log = self._log
         position = log.last + 1
-        delivery = Delivery(channel, log.id, position, event=event, body=body, digest=fingerprint)
+        delivery = Delivery(channel, log.id, position, event=event, body=body, digest=fingerprint, addressee=addressee)
         log.append(delivery)
         batch.unit.add(_INSERT_EVENT, (position, self._tenant, channel, key, self._clock.now(), body))
         batch.deliveries.append(delivery)
@@ -153,6 +157,8 @@ class Intake:
                 del self._keys[key]
             if batch.deliveries:
                 self._log.horizon = max(self._log.horizon, batch.deliveries[-1].position)
+            for channel, position in batch.emptied:
+                self._log.forget(channel, position)
             self._committed(batch)
         else:
             self._roll_back(batch)
@@ -169,7 +175,7 @@ class Intake:
 def make_key(fingerprint: bytes, event: Event, salt: str = "") -> bytes:
     """Return the dedupe key: a hash of (channel, source, id, digest), the channel being part of the digest.
 
-    Two groups may dead-letter one event: their salt keeps both.
+    Two groups may dead-letter one event, and a replay repeats one: their salt keeps both.
     """
     text = f"{event['source']}\0{event['id']}\0{salt}"
     return blake2b(fingerprint + text.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -5,6 +5,7 @@ from collections import deque
 
 from evenweave.adapters.sqlite import Reader, load_statements
 from evenweave.ports.broker import Delivery
+from evenweave.runtime.deadletters import find_addressee
 
 _SQL = load_statements("evenweave.adapters.brokers.embedded")
 _SLACK = 256
@@ -92,7 +93,9 @@ class Log:
         rows = self._reader.rows(
             _SQL["events_of_channel"], (self._tenant, channel, after, min(through, tail.since), limit)
         )
-        found = [Delivery(channel, self.id, position, body=body) for position, body in rows]
+        found = [
+            Delivery(channel, self.id, position, body=body, addressee=find_addressee(body)) for position, body in rows
+        ]
         if len(found) < limit and through > tail.since:
             found += tail.read(tail.since, through, limit - len(found))
         return found
@@ -101,6 +104,16 @@ class Log:
         """Return the channel of a committed position."""
         channel = self._reader.value(_SQL["channel_of_position"], (position, self._tenant))
         return None if channel is None else str(channel)
+
+    def forget(self, channel: str, position: int) -> None:
+        """Hold nothing of a channel up to a committed position in memory: the database has changed there."""
+        tail = self._tail(channel)
+        if position <= tail.since:
+            return
+        while tail.start < len(tail.positions) and tail.positions[tail.start] <= position:
+            tail.drop_oldest()
+        self._newest = deque(entry for entry in self._newest if entry[2] is not tail or entry[0] > position)
+        self._bytes = sum(size for _, size, _ in self._newest)
 
     def roll_back(self) -> None:
         """Forget what is not in the database."""

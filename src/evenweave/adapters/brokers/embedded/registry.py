@@ -41,6 +41,10 @@ class Registry:
             raise UnknownSubscription(f"there is no subscription {id}", "subscribe again")
         return group
 
+    def takes(self, name: str, channel: str) -> bool:
+        """Tell whether a group of this name takes the events of a channel."""
+        return any(group.name == name and channel in group.cursors for group in self)
+
     def make_id(self, group: str, mode: Mode) -> str:
         """Return the id of a group: always the same one, but for a broadcast, where each is a group of its own."""
         if mode == "broadcast":

@@ -101,6 +101,9 @@ class Settling:
         if between[-1].position != position:
             return None
         for delivery in between:
+            if delivery.addressee and delivery.addressee != group.name:
+                cursor.acknowledge_through(delivery.position)
+                continue
             cursor.hand_out(delivery.position)
             group.wait(channel, delivery.position, now_s)
         return channel

@@ -34,9 +34,25 @@ with recursive found (channel) as (
 select channel from found where channel is not null;
 
 -- name: dead_letters
-select position, appended_ms, event from broker_events
-where tenant = ? and channel >= 'dead-letter/' and channel < 'dead-letter0' and position > ?
+-- The index gives their positions; without the inner query the whole log would be walked through for a few of them.
+select position, appended_ms, channel, event from broker_events where position in (
+  select position from broker_events indexed by broker_events_channel
+  where tenant = ? and channel >= 'dead-letter/' and channel < 'dead-letter0' and position > ? and position <= ?
+  order by position limit ?
+) order by position;
+
+-- name: dead_letters_of_channel
+select position, appended_ms, channel, event from broker_events
+where tenant = ? and channel = ? and position > ? and position <= ?
 order by position limit ?;
+
+-- name: dead_letter
+select position, appended_ms, channel, event from broker_events
+where position = ? and tenant = ? and channel >= 'dead-letter/' and channel < 'dead-letter0';
+
+-- name: empty_event
+-- The row stays until it is trimmed, without a channel: it may be the one with the highest position.
+update broker_events set channel = '', dedupe = randomblob(16), event = x'' where position = ? and tenant = ?;
 
 -- name: insert_group
 insert into broker_groups (tenant, id, name, mode, created_ms) values (?, ?, ?, ?, ?) on conflict do nothing;

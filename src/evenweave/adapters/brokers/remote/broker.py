@@ -11,20 +11,26 @@ import msgspec
 
 from evenweave.cloudevents import BATCHED, STRUCTURED, CloudEventError, Event, encode, encode_batch
 from evenweave.ports.broker import (
+    ALL,
     DeadLetter,
     Delivery,
     Mode,
+    NobodyTakes,
     Position,
     Refused,
+    Replayed,
     Start,
     Subscription,
     Unavailable,
+    UnknownDeadLetter,
     UnknownSubscription,
+    Which,
 )
 
 # A Runtime that is alive answers a publish within a commit or two; longer, and it is better to try again.
 _TIMEOUT_S = 30.0
 _PIECE = 262_144
+_LETTERS = "/v1/dead-letters"
 
 
 class _Line(msgspec.Struct):
@@ -36,9 +42,17 @@ class _Line(msgspec.Struct):
     event: msgspec.Raw
 
 
+class _Answer(msgspec.Struct):
+    replayed: int = 0
+    purged: int = 0
+    left: list[dict[str, str]] = []
+
+
 _decode_lines = msgspec.json.Decoder(_Line).decode_lines
 _decode_subscription = msgspec.json.Decoder(Subscription).decode
 _decode_subscriptions = msgspec.json.Decoder(list[Subscription]).decode
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_dead_letter = msgspec.json.Decoder(DeadLetter).decode
 _decode_dead_letters = msgspec.json.Decoder(list[DeadLetter]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -132,10 +146,31 @@ class RemoteBroker:
         }
         await self._call("POST", _path(id, "/acks"), body=body)
 
-    async def dead_letters(self, after: str = "", max: int = 100) -> list[DeadLetter]:  # noqa: A002
+    async def dead_letters(self, after: str = "", max: int = 100, *, which: Which = ALL) -> list[DeadLetter]:  # noqa: A002
         """See `Broker.dead_letters`."""
-        query = [("after", after), ("max", str(max))]
-        return _decode_dead_letters(await self._call("GET", "/v1/dead-letters", query=query))
+        query = [("after", after), ("max", str(max)), *_query(which)]
+        return _decode_dead_letters(await self._call("GET", _LETTERS, query=query))
+
+    async def dead_letter(self, id: str) -> DeadLetter:  # noqa: A002
+        """See `Broker.dead_letter`."""
+        return _decode_dead_letter(await self._call("GET", f"{_LETTERS}/{quote(id, safe='')}"))
+
+    async def replay(self, id: str) -> None:  # noqa: A002
+        """See `Broker.replay`."""
+        await self._call("POST", f"{_LETTERS}/{quote(id, safe='')}/replay")
+
+    async def replay_all(self, which: Which = ALL) -> Replayed:
+        """See `Broker.replay_all`."""
+        answer = _decode_answer(await self._call("POST", f"{_LETTERS}/replay", query=_query_of_many(which)))
+        return Replayed(answer.replayed, [(one["id"], one["reason"]) for one in answer.left])
+
+    async def purge(self, id: str) -> None:  # noqa: A002
+        """See `Broker.purge`."""
+        await self._call("DELETE", f"{_LETTERS}/{quote(id, safe='')}")
+
+    async def purge_all(self, which: Which = ALL) -> int:
+        """See `Broker.purge_all`."""
+        return _decode_answer(await self._call("DELETE", _LETTERS, query=_query_of_many(which))).purged
 
     async def _publish(self, channel: str | None, events: Sequence[Event]) -> None:
         try:
@@ -181,6 +216,10 @@ class RemoteBroker:
         detail = _read_detail(answer) or f"status {status}"
         if status == 404 and path.startswith("/v1/subscriptions/"):
             raise UnknownSubscription(detail)
+        if status == 404 and path.startswith(_LETTERS):
+            raise UnknownDeadLetter(detail)
+        if status == 409 and path.startswith(_LETTERS):
+            raise NobodyTakes(detail)
         if 400 <= status < 500:
             raise Refused(f"the Runtime refuses: {detail}")
         raise Unavailable(f"the Runtime at {self._url} cannot do this now: {detail}")
@@ -188,6 +227,15 @@ class RemoteBroker:
 
 def _path(id: str, rest: str = "") -> str:  # noqa: A002
     return f"/v1/subscriptions/{quote(id, safe='')}{rest}"
+
+
+def _query(which: Which) -> list[tuple[str, str]]:
+    given = [("channel", which.channel), ("group", which.group), ("older_s", str(which.older_s))]
+    return [(name, value) for name, value in given if value is not None]
+
+
+def _query_of_many(which: Which) -> list[tuple[str, str]]:
+    return _query(which) if which != ALL else [("all", "true")]
 
 
 def _make_body(body: bytes) -> bytes | io.BytesIO:
