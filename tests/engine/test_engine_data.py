@@ -1,5 +1,6 @@
 """Merging, correlation keys and the life cycle: the small parts of the engine."""
 
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -153,3 +154,9 @@ def test_life_cycle_table_names_known_words_only() -> None:
     assert {turn for _, turn in life.LIFE} == turns
     with pytest.raises(life.NotAllowed, match="an instance that is faulted cannot resume"):
         life.after("faulted", "resume")
+
+
+def test_life_cycle_is_drawn_as_the_docs_show_it() -> None:
+    """The diagram in docs/engine.md is the table."""
+    page = (Path(__file__).parents[2] / "docs" / "engine.md").read_text()
+    assert f"```mermaid\n{life.draw()}```\n" in page

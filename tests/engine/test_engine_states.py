@@ -280,7 +280,10 @@ def test_switch_takes_the_first_true_condition(amount: int, output: Any, sent: A
 def test_switch_condition_must_be_a_boolean() -> None:
     """A condition that yields something else is an error of the workflow, at the condition."""
     world = run(
-        "states: [{name: A, type: switch, dataConditions: [{condition: .n, end: true}], defaultCondition: {end: true}}]",
+        """
+states:
+  - {name: A, type: switch, dataConditions: [{condition: .n, end: true}], defaultCondition: {end: true}}
+""",
         {"n": 4},
     )
     assert world.status == "faulted"

@@ -80,7 +80,7 @@ STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
         (f"states: [{STATE.replace('end: true', 'end: {continueAs: other}')}]", "continueAs"),
         (
             f"states: [{STATE.replace('functionRef: f', 'functionRef: f, retryRef: r')}]\n"
-            "retries: [{name: r, maxAttempts: 2}]",
+            + "retries: [{name: r, maxAttempts: 2}]",
             "a retry",
         ),
         (f"states: [{STATE.replace('functionRef: f', 'subFlowRef: other')}]", "a subflow"),

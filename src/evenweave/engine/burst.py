@@ -252,7 +252,9 @@ class Burst:
             fiber = ready.popleft()
             if fiber.frames:
                 self._advance(fiber)
-        instance.fibers = [fiber for fiber in instance.fibers if fiber.frames]
+        fibers = instance.fibers
+        if len(fibers) > 1 or (fibers and not fibers[0].frames):
+            instance.fibers = [fiber for fiber in fibers if fiber.frames]
         if instance.status != "running":
             ready.clear()
         elif ready:

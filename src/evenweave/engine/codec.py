@@ -13,118 +13,51 @@ import msgspec
 from msgspec import Struct
 from msgspec.msgpack import Ext
 
-from evenweave.engine.instance import Blocked, Branches, Fiber, Frame, Instance, Opening, Reason, Status, Waiting
+from evenweave.engine.instance import Fiber, Frame, Instance
 from evenweave.errors import EvenweaveError
 
 FORMAT: Final = 1
 
-_SHARED: Final = Ext(1, b"")
+_SHARED: Final = Ext(1, b"")  # the member of this name of the data below
 _WHOLE_NUMBER: Final = 2  # of more bits than msgpack has
+_SAME: Final = Ext(3, b"")  # the data below
 
 
 class UnreadableState(EvenweaveError):
     """Stored bytes are no state that this version can read: damaged, or written by a newer version."""
 
 
-# Fields are only ever added at the end, with a default: an older worker ignores them, a newer one fills them in.
+class _Mark:
+    """Where something stood that is written elsewhere."""
 
 
-class _Frame(Struct, array_like=True, gc=False):
-    position: str
-    activation: int
-    same: bool
-    data: Any
-    started: float
-    variables: dict[str, Any] | None
-    last: Any
-    deadline: float | None
-    attempt: int
-    waiting: Waiting | None
-    branches: Branches | None
-    correlates: Any
-
-
-class _Fiber(Struct, array_like=True, gc=False):
-    id: int
-    parent: int
-    index: int
-    frames: list[_Frame]
-    blocked: Blocked
-    at: str | None
-    again: bool
-
-
-class _Instance(Struct, array_like=True, gc=False):
-    tenant: str
-    id: str
-    definition: str
-    version: str
-    digest: str
-    status: Status
-    started: float
-    updated: float
-    revision: int
-    counter: int
-    data: Any
-    correlation: dict[str, Any]
-    fibers: list[_Fiber]
-    reason: Reason | None
-    held: int
-    parent: tuple[str, int, str] | None
-    chain: str
-    claims: list[str]
-    compensation: list[Any]
-    bursts: int
-    opening: Opening | None
-
-
-class _Lost:
-    """The type of `_MARK`."""
-
-
-_MARK: Final = _Lost()
+_SAME_MARK: Final = _Mark()
+_SHARED_MARK: Final = _Mark()
 
 
 def _read_ext(code: int, data: memoryview) -> Any:
     if code == _SHARED.code:
-        return _MARK
+        return _SHARED_MARK
+    if code == _SAME.code:
+        return _SAME_MARK
     if code == _WHOLE_NUMBER:
         return int(bytes(data))
     raise ValueError(f"extension {code} is not known")
 
 
 _ENCODE = msgspec.msgpack.Encoder().encode
-_DECODE = msgspec.msgpack.Decoder(_Instance, ext_hook=_read_ext).decode
+_DECODE = msgspec.msgpack.Decoder(Instance, ext_hook=_read_ext).decode
 _HEAD: Final = bytes([FORMAT])
 
 
 def encode(instance: Instance) -> bytes:
     """The bytes of a state."""
-    i = instance
-    outer = _outer_data(i)
-    wire = _Instance(
-        i.tenant,
-        i.id,
-        i.definition,
-        i.version,
-        i.digest,
-        i.status,
-        i.started,
-        i.updated,
-        i.revision,
-        i.counter,
-        i.data,
-        i.correlation,
-        [_Fiber(f.id, f.parent, f.index, _pack(f.frames, outer[f.parent]), f.blocked, f.at, f.again) for f in i.fibers],
-        i.reason,
-        i.held,
-        i.parent,
-        i.chain,
-        i.claims,
-        i.compensation,
-        i.bursts,
-        i.opening,
-    )
+    wire: Instance = instance.__copy__()  # type: ignore[attr-defined]
+    outer = _outer_data(instance)
+    wire.fibers = [
+        Fiber(f.id, f.parent, f.index, _pack(f.frames, outer[f.parent]), f.blocked, f.at, f.again)
+        for f in instance.fibers
+    ]
     try:
         return _HEAD + _ENCODE(wire)
     except OverflowError:
@@ -141,43 +74,26 @@ def decode(data: bytes) -> Instance:
         found = data[0] if data else "nothing"
         raise UnreadableState(f"the state has format {found}, this version of Evenweave reads format {FORMAT}")
     try:
-        return _restore(_DECODE(memoryview(data)[1:]))
+        instance: Instance = _DECODE(memoryview(data)[1:])
+        _restore(instance)
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UnreadableState(f"the state is damaged: {type(error).__name__}: {error}") from error
+    return instance
 
 
-def _restore(w: _Instance) -> Instance:
-    i = Instance(
-        w.tenant,
-        w.id,
-        w.definition,
-        w.version,
-        w.digest,
-        w.status,
-        w.started,
-        w.updated,
-        w.revision,
-        w.counter,
-        w.data,
-        w.correlation,
-        [],
-        w.reason,
-        w.held,
-        w.parent,
-        w.chain,
-        w.claims,
-        w.compensation,
-        w.bursts,
-        w.opening,
-    )
-    outer = {0: w.data}
-    for f in w.fibers:
-        frames = _unpack(f.frames, outer[f.parent])
-        i.fibers.append(Fiber(f.id, f.parent, f.index, frames, f.blocked, f.at, f.again))
-        for frame in frames:
+def _restore(instance: Instance) -> None:
+    """Put what is shared where its marks are."""
+    outer = {0: instance.data}
+    for fiber in instance.fibers:
+        below = outer[fiber.parent]
+        for frame in fiber.frames:
+            if frame.data is not _SAME_MARK:
+                below = _share(frame.data, below)
+            frame.data = below
+            if frame.variables:
+                _share(frame.variables, below)
             if frame.branches is not None:
-                outer[frame.activation] = frame.data
-    return i
+                outer[frame.activation] = below
 
 
 def _outer_data(instance: Instance) -> dict[int, Any]:
@@ -191,52 +107,19 @@ def _outer_data(instance: Instance) -> dict[int, Any]:
     return outer
 
 
-def _pack(frames: list[Frame], below: Any) -> list[_Frame]:
+def _pack(frames: list[Frame], below: Any) -> list[Frame]:
     packed = []
-    for f in frames:
-        data = f.data
+    for frame in frames:
+        data = frame.data
         # Only of values that have an identity of their own: whether two equal numbers are one object says nothing.
-        same = data is below and data.__class__ in _CONTAINERS
-        packed.append(
-            _Frame(
-                f.position,
-                f.activation,
-                same,
-                None if same else _difference(data, below),
-                f.started,
-                f.variables and _difference(f.variables, data),
-                f.last,
-                f.deadline,
-                f.attempt,
-                f.waiting,
-                f.branches,
-                f.correlates,
-            )
-        )
+        written = _SAME if data is below and data.__class__ in _CONTAINERS else _difference(data, below)
+        if written is not data or frame.variables:
+            frame = frame.__copy__()  # type: ignore[attr-defined] # noqa: PLW2901
+            frame.data = written
+            frame.variables = frame.variables and _difference(frame.variables, data)
+        packed.append(frame)
         below = data
     return packed
-
-
-def _unpack(packed: list[_Frame], below: Any) -> list[Frame]:
-    frames = []
-    for f in packed:
-        below = below if f.same else _share(f.data, below)
-        frames.append(
-            Frame(
-                f.position,
-                f.activation,
-                below,
-                f.variables and _share(f.variables, below),
-                f.last,
-                f.started,
-                f.deadline,
-                f.attempt,
-                f.waiting,
-                f.branches,
-                f.correlates,
-            )
-        )
-    return frames
 
 
 _CONTAINERS: Final = (dict, list)
@@ -258,7 +141,7 @@ def _difference(data: Any, below: Any) -> Any:
 def _share(data: Any, below: Any) -> Any:
     if data.__class__ is dict:
         for key, value in data.items():
-            if value is _MARK:
+            if value is _SHARED_MARK:
                 data[key] = below[key]
     return data
 

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 
-class Publish(Struct, frozen=True):
+class Publish(Struct, frozen=True, gc=False):
     """Publish an event; it is named ``<instance id>:<n>`` for ever, however often it is sent."""
 
     n: int
@@ -15,7 +15,7 @@ class Publish(Struct, frozen=True):
     event: dict[str, Any]
 
 
-class Listen(Struct, frozen=True):
+class Listen(Struct, frozen=True, gc=False):
     """An await that no echo finds: an event on the channel, with the key where there is one, goes to it.
 
     Attributes:
@@ -31,7 +31,7 @@ class Listen(Struct, frozen=True):
     key: str
 
 
-class Forget(Struct, frozen=True):
+class Forget(Struct, frozen=True, gc=False):
     """The await is over; what was asked for by `Listen` goes."""
 
     activation: int
@@ -40,7 +40,7 @@ class Forget(Struct, frozen=True):
     key: str
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """The instance stands for a correlation key of its definition from now until it ends."""
 
     key: str

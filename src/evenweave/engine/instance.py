@@ -1,7 +1,10 @@
 """The state of an instance: a small plain value, stored whole (DESIGN section 4).
 
 Data inside it is shared between frames, instances and the store's cache, so nothing here or in a filter may change it
-in place.
+in place. Nothing in it refers back to what holds it, so the collector of cycles need not look at it (``gc=False``).
+
+The structs are written down as arrays (`evenweave.engine.codec`), so the order of their fields is a format: fields are
+only ever added at the end, with a default. An older worker passes over them, a newer one fills them in.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ class Reason(Struct, array_like=True, frozen=True):
     at: float
 
 
-class Waiting(Struct, array_like=True, frozen=True):
+class Waiting(Struct, array_like=True, frozen=True, gc=False):
     """What an await waits for, by the index of each of its accepts. It is replaced where it changes.
 
     Attributes:
@@ -50,7 +53,7 @@ class Waiting(Struct, array_like=True, frozen=True):
     fixed: dict[int, dict[str, Any]] = {}
 
 
-class Branches(Struct, array_like=True):
+class Branches(Struct, array_like=True, gc=False):
     """What a fork or a loop knows of its children.
 
     Attributes:
@@ -70,7 +73,7 @@ class Branches(Struct, array_like=True):
     results: dict[int, Any]
 
 
-class Frame(Struct, eq=False):
+class Frame(Struct, array_like=True, eq=False, gc=False):
     """One activation of a node that has something inside it or waits.
 
     Attributes:
@@ -101,7 +104,7 @@ class Frame(Struct, eq=False):
     correlates: Any = None
 
 
-class Fiber(Struct, eq=False):
+class Fiber(Struct, array_like=True, eq=False, gc=False):
     """One path of execution: a stack of frames, the innermost last.
 
     Attributes:
@@ -136,7 +139,7 @@ class Opening(Struct, array_like=True, frozen=True):
     event: dict[str, Any]
 
 
-class Instance(Struct):
+class Instance(Struct, array_like=True, gc=False):
     """One run of a definition.
 
     Attributes:

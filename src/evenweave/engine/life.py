@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from evenweave.engine.instance import FINAL
 from evenweave.errors import EvenweaveError
 
 if TYPE_CHECKING:
@@ -63,3 +64,14 @@ def after(status: Status, turn: Turn) -> Status:
         return LIFE[status, turn]
     except KeyError:
         raise NotAllowed(f"an instance that is {status} cannot {turn}") from None
+
+
+def draw() -> str:
+    """The table as a Mermaid state diagram; ``docs/engine.md`` shows it."""
+    lines = ["stateDiagram-v2", "    [*] --> pending"]
+    ways: dict[tuple[str, str], list[str]] = {}
+    for (status, turn), following in LIFE.items():
+        ways.setdefault((status, following), []).append(turn)
+    lines += [f"    {status} --> {following}: {', '.join(turns)}" for (status, following), turns in ways.items()]
+    lines += [f"    {status} --> [*]" for status in sorted(FINAL)]
+    return "\n".join(lines) + "\n"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from evenweave.engine.fault import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_CONTAINERS: Final = (dict, list)
+_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 def merge(into: Any, value: Any) -> Any:
@@ -44,9 +49,12 @@ def _merge(into: Any, value: Any) -> Any:
     if into.__class__ is dict and value.__class__ is dict:
         if not value:
             return into
-        merged = dict(into)
+        merged = into.copy()
         for key, item in value.items():
-            merged[key] = _merge(merged[key], item) if key in merged else item
+            if item.__class__ in _CONTAINERS and key in merged:
+                merged[key] = _merge(merged[key], item)
+            else:
+                merged[key] = item
         return merged
     if into.__class__ is list and value.__class__ is list:
         return _unite(into, value)
@@ -79,6 +87,9 @@ def same(left: Any, right: Any) -> bool:
 
 
 def _unite(into: list[Any], value: list[Any]) -> list[Any]:
+    # A reply mostly brings back the very array that went out; the text tells 1 from true, which == does not.
+    if into == value and _ENCODE(into) == _ENCODE(value):
+        return into
     seen = {_identity(item) for item in into}
     united = list(into)
     for item in value:
@@ -91,10 +102,9 @@ def _unite(into: list[Any], value: list[Any]) -> list[Any]:
 
 def _identity(item: Any) -> Any:
     """A hashable value that is equal for items that are `same`."""
-    if isinstance(item, bool):
-        return ("boolean", item)
-    if isinstance(item, dict):
-        return ("object", frozenset((key, _identity(part)) for key, part in item.items()))
-    if isinstance(item, list):
+    kind = item.__class__
+    if kind is dict:
+        return ("object", frozenset([(key, _identity(part)) for key, part in item.items()]))
+    if kind is list:
         return ("array", tuple(map(_identity, item)))
-    return item
+    return ("boolean", item) if kind is bool else item

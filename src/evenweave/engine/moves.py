@@ -14,7 +14,7 @@ from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Fiber, Frame
 from evenweave.engine.listening import forget
 from evenweave.engine.merge import merge
-from evenweave.plan.nodes import Leave
+from evenweave.plan.nodes import DISCARD, REPLACE, Leave
 
 if TYPE_CHECKING:
     from evenweave.engine.burst import Burst
@@ -55,7 +55,10 @@ def leave(burst: Burst, fiber: Fiber, node: Node, result: Any, edge: Edge, *, fr
         own = frames.pop() if framed else None
         if result is not NOTHING:
             try:
-                settle(burst, fiber, node, result)
+                if node.output is not None:
+                    result = evaluate.narrow(node.output, result, burst.scope(fiber))
+                if node.into is not DISCARD:
+                    fold(burst, fiber, frames[-1], node.into, result)
             except Fault as fault:
                 if own is not None:
                     frames.append(own)
@@ -77,43 +80,40 @@ def leave(burst: Burst, fiber: Fiber, node: Node, result: Any, edge: Edge, *, fr
             edge = outer.then
 
 
-def settle(burst: Burst, fiber: Fiber, node: Node, result: Any) -> None:
-    """Narrow a node's result and fold it into the data around the node.
-
-    Raises:
-        Fault: That is not possible; the data is unchanged.
-    """
-    if node.output is not None:
-        result = evaluate.narrow(node.output, result, burst.scope(fiber))
-    if node.into.mode != "discard":
-        fold(burst, fiber, fiber.frames[-1], node.into, result)
-
-
 def fold(burst: Burst, fiber: Fiber, around: Frame, into: Into, result: Any) -> None:
     """Fold a result into the data of a frame (0.8, "Data Merging"); null is nothing to merge.
 
     Raises:
         Fault: The result does not go where it is meant to; the frame is unchanged.
     """
-    if into.mode == "discard":
+    if into is REPLACE:
+        data = result
+    elif into.mode == "discard":
         return
+    else:
+        data, result = _merged(burst, fiber, around.data, into, result)
+    around.data = data
+    if burst.plan.nodes[around.position].yields == "last":  # type: ignore[union-attr]
+        around.last = result
+
+
+def _merged(burst: Burst, fiber: Fiber, data: Any, into: Into, result: Any) -> tuple[Any, Any]:
+    """The data with a result in it, and the part of the result that was selected."""
     if into.select is not None:
         result = evaluate.value(into.select, result, burst.scope(fiber))
     if into.mode == "replace":
         data = result
     elif result is None:
-        data = around.data
+        pass
     elif into.to is not None:
-        place = evaluate.path(into.to, around.data, burst.scope(fiber))
+        place = evaluate.path(into.to, data, burst.scope(fiber))
         try:
-            data = jq.setpath(around.data, place, merge(jq.getpath(around.data, place), result))
+            data = jq.setpath(data, place, merge(jq.getpath(data, place), result))
         except jq.JqError as error:
             raise Fault("data", f"{error} in ${{ {into.to.source} }}", into.to.reference) from None
     else:
-        data = merge(around.data, result if result.__class__ is dict else {into.name: result})
-    around.data = data
-    if burst.plan.nodes[around.position].yields == "last":  # type: ignore[union-attr]
-        around.last = result
+        data = merge(data, result if result.__class__ is dict else {into.name: result})
+    return data, result
 
 
 def end(burst: Burst, fiber: Fiber, node: Do, frame: Frame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from evenweave.engine.effects import Forget, Listen
@@ -29,20 +30,25 @@ def enter(burst: Burst, fiber: Fiber, node: Await) -> AnyNode | None:
     keys: dict[int, str] = {}
     fixed: dict[int, dict[str, Any]] = {}
     waiting = Waiting(matched, keys, fixed)
-    complete = is_complete(node, waiting)
+    complete = bool(matched) and is_complete(node, waiting)
     activation = burst.take()
     if not complete:
+        listens = []
         for index, accept in enumerate(node.accepts):
-            if index in matched or not accept.match.correlate:
+            if index in matched:
                 continue
-            key, demanded = expect(burst, fiber, accept)
-            if key:
-                keys[index] = key
-            elif demanded:
-                fixed[index] = demanded
-        listens = listened(node, waiting)
-        burst.check_room(len(listens))
-        burst.effects += [Listen(activation, *one) for one in listens]
+            key = ""
+            if accept.match.correlate:
+                key, demanded = expect(burst, fiber, accept)
+                if key:
+                    keys[index] = key
+                elif demanded:
+                    fixed[index] = demanded
+            if key or not accept.echo:
+                listens.append(Listen(activation, index, accept.match.channel, key))
+        if listens:
+            burst.check_room(len(listens))
+            burst.effects += listens
     if matched:
         burst.instance.opening = None  # a cycle that comes back here waits for an event of its own
     frame = Frame(node.position, activation, fiber.frames[-1].data, started=burst.now, waiting=waiting)
@@ -65,10 +71,13 @@ def arrive(burst: Burst, cause: Arrival) -> bool:
     assert before is not None
     burst.carry(cause.event)
     adopt(burst, node.accepts[index], cause.event)
-    matched = before.matched | dict.fromkeys(same_event(node, index), cause.event)
+    one = node.mode == "any"
+    met = [index] if one else same_event(node, index)
+    for listen in listened(node, before):
+        if one or listen[0] in met:
+            burst.effects.append(Forget(frame.activation, *listen))
+    matched = {index: cause.event} if one else before.matched | dict.fromkeys(met, cause.event)
     frame.waiting = Waiting(matched, before.keys, before.fixed)
-    open_ = {one[0] for one in listened(node, frame.waiting)}
-    burst.effects += [Forget(frame.activation, *one) for one in listened(node, before) if one[0] not in open_]
     if is_complete(node, frame.waiting):
         fiber.blocked = ""
         burst.queue(fiber, node, again=True)
@@ -82,8 +91,8 @@ def again(burst: Burst, fiber: Fiber, frame: Frame, node: Await) -> AnyNode | No
     data, last = around.data, around.last
     edge = node.then
     try:
-        for index in sorted(frame.waiting.matched):
-            accept, event = node.accepts[index], frame.waiting.matched[index]
+        for index, event in sorted(frame.waiting.matched.items(), key=_first):
+            accept = node.accepts[index]
             fold(burst, fiber, around, accept.into, payload(event) if accept.data_only else event)
             if node.mode == "any" and accept.then is not None:
                 edge = accept.then
@@ -91,6 +100,9 @@ def again(burst: Burst, fiber: Fiber, frame: Frame, node: Await) -> AnyNode | No
         around.data, around.last = data, last
         raise
     return leave(burst, fiber, node, NOTHING, edge, framed=True)
+
+
+_first = itemgetter(0)
 
 
 def payload(event: dict[str, Any]) -> Any:
