@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -269,7 +270,8 @@ class Engine:
             except Exception:  # noqa: BLE001 - it is logged, and shows in `ready`
                 failures += 1
                 self._failing.add(name)
-                self._log.critical("a part of the engine failed and begins anew", part=name, exc_info=True)
+                with contextlib.suppress(OSError):  # the log may lie on the disk that is full
+                    self._log.critical("a part of the engine failed and begins anew", part=name, exc_info=True)
                 await pause(self._clock, after_failures(failures))
                 self._failing.discard(name)
             else:

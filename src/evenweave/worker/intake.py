@@ -87,9 +87,9 @@ class Intake:
             except _Stale:
                 continue
             except (StoreRefused, StoreUnavailable) as error:
-                self._log.error("taking events waits for the store", error=str(error))
                 self._failures += 1
                 self._reader.reset()
+                self._log.error("taking events waits for the store", error=str(error))
 
     async def take(self, deliveries: Sequence[Delivery], epoch: int) -> None:
         """Handle a batch of events in one transaction, and queue it.
@@ -112,8 +112,8 @@ class Intake:
             try:
                 moved = await self._mover.move(work, blocked=self._blocked(deliveries))
             except _Unroutable as error:
-                self._log.error("an event is parked", position=error.place, reason=error.message)
                 self._unroutable[error.place] = error.message
+                self._log.error("an event is parked", position=error.place, reason=error.message)
             else:
                 break
         self._queued.append(moved.durable)
@@ -172,12 +172,13 @@ class Intake:
                     self._refusals.pop((each.log, each.position), None)
             self._reader.acknowledge(deliveries)
             return
-        self._log.error("a transaction failed, its events are taken again", error=str(error), events=len(deliveries))
         self._reader.reset()
         if not isinstance(error, StoreRefused):
             self._failures += 1
         elif error.own and deliveries:
             self._isolate(deliveries, str(error), instances)
+        # Last, for it may fail as well: the log may lie on the disk that is full.
+        self._log.error("a transaction failed, its events are taken again", error=str(error), events=len(deliveries))
 
     def _isolate(self, deliveries: Sequence[Delivery], reason: str, instances: list[str]) -> None:
         """Halve until the guilty event stands alone; then find whose row it is that cannot be written."""

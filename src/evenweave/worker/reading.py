@@ -174,10 +174,10 @@ class LogReader:
                 # The group is gone, or is another one now: what was read of the old one is nothing to the new one.
                 self._log.warning("an acknowledgement is refused", error=str(error))
             except BrokerError as error:
-                self._log.warning("acknowledging waits for the broker", error=str(error))
                 self._durable = {**through, **self._durable}
-                await pause(self._clock, 1.0)
                 self._acknowledge.set()
+                self._log.warning("acknowledging waits for the broker", error=str(error))
+                await pause(self._clock, 1.0)
 
 
 def last_positions(deliveries: Iterable[Delivery]) -> Mapping[str, Position]:

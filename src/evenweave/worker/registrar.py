@@ -155,9 +155,9 @@ class Registrar:
             except (BrokerError, StoreRefused, StoreUnavailable) as error:
                 failures += 1
                 delay_s = after_failures(failures)
+                self._reconcile.set()
                 self._log.warning("subscribing waits", error=str(error), delay_s=round(delay_s, 2))
                 await pause(self._clock, delay_s)
-                self._reconcile.set()
             else:
                 failures = 0
                 self._agreed.set()
