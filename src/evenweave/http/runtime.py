@@ -14,9 +14,9 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from evenweave.cloudevents import DEFAULT_LIMITS, CloudEventError, CloudEventTooLarge, Event, Limits, from_http
+from evenweave.http.metrics import TEXT_FORMAT, make_families, render
 from evenweave.http.problem import MEDIA_TYPE, Problem, make_handlers, make_problem
 from evenweave.ports.broker import (
-    Broker,
     DeadLetter,
     Delivery,
     NobodyTakes,
@@ -27,10 +27,12 @@ from evenweave.ports.broker import (
     UnknownSubscription,
     Which,
 )
+from evenweave.runtime.figures import MeasuredBroker
 
 _LOG = logging.getLogger("evenweave.http")
 
 NDJSON = "application/x-ndjson"
+_EVENTS = "/v1/events"
 
 _STATUSES: Mapping[type[Exception], int] = {
     CloudEventError: 400,
@@ -104,55 +106,69 @@ class RuntimeFace:
     `stop` ends what waits; it should be called when the server begins to stop.
     """
 
-    def __init__(self, broker: Broker, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, broker: MeasuredBroker, limits: Limits = DEFAULT_LIMITS) -> None:
         self._broker = broker
         self._limits = limits
         self._polls: set[asyncio.Task[Any]] = set()
         self._stopping = False
+        self._requests: dict[tuple[str, int], int] = {}
         one = "/v1/subscriptions/{id}"
         letters = "/v1/dead-letters"
-        self._routes = Starlette(
-            routes=[
-                Route("/v1/subscriptions", self._subscribe, methods=["POST"]),
-                Route("/v1/subscriptions", self._list_subscriptions, methods=["GET"]),
-                Route(one, self._unsubscribe, methods=["DELETE"]),
-                Route(f"{one}/deliveries", self._get_deliveries, methods=["GET"]),
-                Route(f"{one}/acks", self._settle, methods=["POST"]),
-                Route(f"{one}/read", self._read, methods=["POST"]),
-                Route(letters, self._list_dead_letters, methods=["GET"]),
-                Route(letters, self._purge_dead_letters, methods=["DELETE"]),
-                Route(f"{letters}/replay", self._replay_dead_letters, methods=["POST"]),
-                Route(f"{letters}/{{id}}", self._get_dead_letter, methods=["GET"]),
-                Route(f"{letters}/{{id}}", self._purge_dead_letter, methods=["DELETE"]),
-                Route(f"{letters}/{{id}}/replay", self._replay_dead_letter, methods=["POST"]),
-                Route("/healthz", self._get_health, methods=["GET"]),
-                Route("/readyz", self._get_readiness, methods=["GET"]),
-            ],
-            exception_handlers=make_handlers(_STATUSES),
-        )
+        routes = [
+            Route("/v1/subscriptions", self._subscribe, methods=["POST"]),
+            Route("/v1/subscriptions", self._list_subscriptions, methods=["GET"]),
+            Route(one, self._unsubscribe, methods=["DELETE"]),
+            Route(f"{one}/deliveries", self._get_deliveries, methods=["GET"]),
+            Route(f"{one}/acks", self._settle, methods=["POST"]),
+            Route(f"{one}/read", self._read, methods=["POST"]),
+            Route(letters, self._list_dead_letters, methods=["GET"]),
+            Route(letters, self._purge_dead_letters, methods=["DELETE"]),
+            Route(f"{letters}/replay", self._replay_dead_letters, methods=["POST"]),
+            Route(f"{letters}/{{id}}", self._get_dead_letter, methods=["GET"]),
+            Route(f"{letters}/{{id}}", self._purge_dead_letter, methods=["DELETE"]),
+            Route(f"{letters}/{{id}}/replay", self._replay_dead_letter, methods=["POST"]),
+            Route("/metrics", self._get_metrics, methods=["GET"]),
+            Route("/healthz", self._get_health, methods=["GET"]),
+            Route("/readyz", self._get_readiness, methods=["GET"]),
+        ]
+        self._paths: dict[object, str] = {route.endpoint: route.path for route in routes}
+        self._routes = Starlette(routes=routes, exception_handlers=make_handlers(_STATUSES))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; the route that takes most of them stands before the router."""
-        if scope["type"] == "http" and scope["path"] == "/v1/events" and scope["method"] == "POST":
+        if scope["type"] == "http" and scope["path"] == _EVENTS and scope["method"] == "POST":
+            problem = None
             try:
                 await self._take_events(scope, receive)
             except (CloudEventError, Refused, Unavailable, Problem) as error:
-                await _send_problem(make_problem(error, _STATUSES), send)
-                return
+                problem = make_problem(error, _STATUSES)
             except Exception as error:  # noqa: BLE001 (the router does the same for its routes)
                 _LOG.exception("publishing failed")
-                await _send_problem(make_problem(error, _STATUSES), send)
+                problem = make_problem(error, _STATUSES)
+            self._count(_EVENTS, 202 if problem is None else problem.status)
+            if problem is not None:
+                await _send_problem(problem, send)
                 return
             for message in _ACCEPTED:
                 await send(message)
         else:
-            await self._routes(scope, receive, send)
+
+            async def count(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    self._count(self._paths.get(scope.get("endpoint"), "other"), message["status"])
+                await send(message)
+
+            await self._routes(scope, receive, count)
 
     def stop(self) -> None:
         """Answer every poll that waits with nothing, and let no more wait."""
         self._stopping = True
         for poll in self._polls:
             poll.cancel()
+
+    def _count(self, route: str, status: int) -> None:
+        key = (route, status)
+        self._requests[key] = self._requests.get(key, 0) + 1
 
     async def _take_events(self, scope: Scope, receive: Receive) -> None:
         body = await _read_body(receive, self._limits.batch_bytes)
@@ -241,8 +257,12 @@ class RuntimeFace:
     async def _get_readiness(self, _request: Request) -> Response:
         if self._stopping:
             raise Problem(503, "the Runtime is stopping")
-        await self._broker.subscriptions()
+        await self._broker.check()
         return _answer({"status": "ready"})
+
+    async def _get_metrics(self, _request: Request) -> Response:
+        families = make_families(await self._broker.figures(), self._requests)
+        return Response(render(families), media_type=TEXT_FORMAT)
 
     async def _poll(
         self, request: Request, take: Callable[[float], Awaitable[list[Delivery]]], wait_s: float

@@ -78,6 +78,11 @@ class Group:
             heapq.heapify(self._expiries)
         return lease
 
+    @property
+    def in_hand(self) -> int:
+        """How many deliveries are leased."""
+        return len(self._leases)
+
     def held(self, position: int) -> Lease | None:
         """Return the lease of a position, if somebody holds one."""
         return self._leases.get(position)

@@ -8,11 +8,12 @@ from typing import Self
 import apsw
 
 from evenweave.adapters.sqlite.connections import MEMORY, Reader, connect, connect_reader
-from evenweave.adapters.sqlite.errors import DatabaseClosed, Dropped, RowRefused, explain
+from evenweave.adapters.sqlite.errors import DatabaseClosed, DatabaseError, Dropped, RowRefused, explain
 from evenweave.adapters.sqlite.lock import FileLock
 from evenweave.adapters.sqlite.migrations import Migrations, migrate
-from evenweave.adapters.sqlite.unit import Done, Unit
+from evenweave.adapters.sqlite.unit import Done, Row, Unit
 from evenweave.adapters.sqlite.writer import Outcome, WriterThread, commit
+from evenweave.runtime.figures import Commits
 
 
 class Database:
@@ -26,6 +27,10 @@ class Database:
     def __init__(self, path: Path | None, loop: asyncio.AbstractEventLoop, lock: FileLock | None) -> None:
         """Use `open` instead."""
         self.name = str(path) if path is not None else "the database in memory"
+        self.commits = Commits()
+        self.trouble: DatabaseError | None = None
+        """Why the last commit failed, where the file or the disk did; None once one succeeds."""
+        self._path = path
         self._loop = loop
         self._lock = lock
         self._gathered: list[Unit] = []
@@ -37,7 +42,7 @@ class Database:
         if path is None:
             self._connection = connect(MEMORY)
         else:
-            self._writer = WriterThread(str(path), self._report)
+            self._writer = WriterThread(str(path), self._report, self.commits)
             self._connection = connect_reader(str(path))
         self.reader = Reader(self._connection)
 
@@ -113,6 +118,19 @@ class Database:
         self.submit(unit, done)
         await future
 
+    async def query(self, sql: str, parameters: Row = ()) -> list[Row]:
+        """Return all rows of `sql`, which may take longer: it runs beside the loop, on a connection of its own."""
+        if self._path is None:
+            return self.reader.rows(sql, parameters)
+        return await asyncio.to_thread(_query, str(self._path), sql, parameters)
+
+    def count_bytes(self) -> int:
+        """Return the size of the file and of its WAL."""
+        if self._path is None:
+            return int(self.reader.value("pragma page_count") * self.reader.value("pragma page_size"))
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
     async def close(self) -> None:
         """Commit what was submitted, then close the file and let go of its lock. Whoever submits should stop before."""
         if self._closed:
@@ -138,7 +156,7 @@ class Database:
         if self._writer is not None:
             self._writer.put(batch)
         elif batch:
-            self._deliver(len(batch), commit(self._connection, self.name, batch))
+            self._deliver(len(batch), commit(self._connection, self.name, batch, self.commits))
 
     def _report(self, length: int, outcome: Outcome) -> None:
         try:
@@ -154,7 +172,10 @@ class Database:
         for unit in told:
             self._tell(unit, None)
         if error is None:
+            self.trouble = None
             return
+        if not isinstance(error, RowRefused):
+            self.trouble = error
         # Everything behind the failed unit goes with it, wherever it waits, even what the callbacks above submitted:
         # their owners have not yet heard of the failure.
         doomed, self._waiting = self._waiting, []
@@ -175,3 +196,11 @@ class Database:
                 done(error)
             except Exception as failure:  # noqa: BLE001 (one owner's mistake must not keep the others waiting)
                 self._loop.call_exception_handler({"message": "a callback of a commit failed", "exception": failure})
+
+
+def _query(path: str, sql: str, parameters: Row) -> list[Row]:
+    connection = connect_reader(path)
+    try:
+        return Reader(connection).rows(sql, parameters)
+    finally:
+        connection.close()

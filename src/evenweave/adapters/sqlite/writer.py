@@ -1,6 +1,7 @@
 """The writer: commits units in groups, on a thread of its own, and keeps the WAL short."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import apsw
@@ -8,6 +9,7 @@ import apsw
 from evenweave.adapters.sqlite.connections import connect
 from evenweave.adapters.sqlite.errors import DatabaseError, explain, is_data_error
 from evenweave.adapters.sqlite.unit import Unit
+from evenweave.runtime.figures import Commits
 
 # Pages in the WAL at which a checkpoint is due. A file of this size is written over again and again; one that grows
 # makes each sync write metadata of the file system too (thirty times slower under load, PROTOCOL section 2).
@@ -17,12 +19,23 @@ Outcome = tuple[int, DatabaseError | None]
 """How many units of a batch were committed, and what ended it."""
 
 
-def commit(connection: apsw.Connection, name: str, batch: Sequence[Unit]) -> Outcome:
+def commit(connection: apsw.Connection, name: str, batch: Sequence[Unit], commits: Commits) -> Outcome:
     """Commit the units of `batch` in one transaction.
 
     Where the data of one is at fault, those before it are committed and it gets the error; where the file or the disk
     is, nothing is committed.
     """
+    began_s = time.perf_counter()
+    outcome = _commit(connection, name, batch)
+    if outcome[1] is None:
+        commits.seconds.observe(time.perf_counter() - began_s)
+        commits.rows.observe(sum(len(rows) for unit in batch for rows in unit.statements.values()))
+    else:
+        commits.failures += 1
+    return outcome
+
+
+def _commit(connection: apsw.Connection, name: str, batch: Sequence[Unit]) -> Outcome:
     try:
         connection.execute("begin immediate")
         for unit in batch:
@@ -79,8 +92,9 @@ class WriterThread:
     failed unit. `report(batch length, outcome)` is called on the writer's thread.
     """
 
-    def __init__(self, path: str, report: Callable[[int, Outcome], None]) -> None:
+    def __init__(self, path: str, report: Callable[[int, Outcome], None], commits: Commits) -> None:
         self._path = path
+        self._commits = commits
         self._report = report
         self._connection = connect(path)
         self._checkpointer = apsw.Connection(path)
@@ -130,7 +144,7 @@ class WriterThread:
             self._wake.clear()
             stopping = self._stopping
             while batch := self._take():
-                outcome = commit(self._connection, self._path, batch)
+                outcome = commit(self._connection, self._path, batch, self._commits)
                 if outcome[1] is not None:
                     with self._guard:
                         self._halted = True

@@ -11,10 +11,11 @@ from evenweave.adapters.brokers.embedded.handing import Handing
 from evenweave.adapters.brokers.embedded.intake import Intake, Prepared
 from evenweave.adapters.brokers.embedded.letters import Letters
 from evenweave.adapters.brokers.embedded.log import Log
+from evenweave.adapters.brokers.embedded.measuring import count_dead_letters, find_lags
 from evenweave.adapters.brokers.embedded.registry import Registry
 from evenweave.adapters.brokers.embedded.settling import Settling, draw_jitter
 from evenweave.adapters.brokers.embedded.trimmer import Trimmer
-from evenweave.adapters.sqlite import Database, Dropped, Migrations, RowRefused, Unit, load_statements
+from evenweave.adapters.sqlite import Database, DatabaseError, Dropped, Migrations, RowRefused, Unit, load_statements
 from evenweave.cloudevents import Event
 from evenweave.ports.broker import (
     ALL,
@@ -30,6 +31,7 @@ from evenweave.ports.broker import (
     Which,
 )
 from evenweave.ports.clock import Clock
+from evenweave.runtime.figures import Figures, Tally
 from evenweave.runtime.group import Group
 from evenweave.runtime.rules import Rules, check_name
 
@@ -62,6 +64,7 @@ class EmbeddedBroker:
         self._tenant = tenant
         self._clock = clock
         self._rules = rules
+        self._tally = Tally()
         self._log = Log(log_id, tenant, database.reader, rules.tail_events, rules.tail_bytes)
         self._registry = Registry(database, tenant, log_id)
         self._intake = Intake(
@@ -70,16 +73,17 @@ class EmbeddedBroker:
             tenant=tenant,
             clock=clock,
             rules=rules,
+            tally=self._tally,
             appended=self._on_append,
             committed=self._on_commit,
             failed=self._on_failure,
         )
         self._settling = Settling(self._log, self._intake, tenant, rules, jitter)
-        self._handing = Handing(self._log, self._intake, self._settling, clock)
+        self._handing = Handing(self._log, self._intake, self._settling, clock, self._tally)
         self._letters = Letters(
             database, self._log, self._intake, self._registry, tenant=tenant, clock=clock, commit=self._committed
         )
-        self._trimmer = Trimmer(database, tenant, clock, rules, self._drop_idle)
+        self._trimmer = Trimmer(database, tenant, clock, rules, self._tally, self._drop_idle)
         self._feeds: dict[str, Feed] = {}
         self._pollers: dict[str, list[asyncio.Future[None]]] = {}
         self._closed = False
@@ -314,6 +318,37 @@ class EmbeddedBroker:
     async def purge_all(self, which: Which = ALL) -> int:
         """See `Broker.purge_all`."""
         return await self._letters.purge_all(which)
+
+    # Figures
+
+    async def check(self) -> None:
+        """See `MeasuredBroker.check`."""
+        self._check_open()
+        if self._database.trouble is not None:
+            unit = Unit()
+            unit.add(_SQL["touch_log"], (self._tenant,))
+            try:
+                await self._database.durable(unit)
+            except DatabaseError as error:
+                raise Unavailable(error.message, error.hint) from error
+
+    async def figures(self) -> Figures:
+        """See `MeasuredBroker.figures`."""
+        self._check_open()
+        leases = dict[str, int]()
+        for group in self._registry:
+            leases[group.name] = leases.get(group.name, 0) + group.in_hand
+        return Figures(
+            tally=self._tally,
+            commits=self._database.commits,
+            appended=self._log.count_appended(),
+            leases=leases,
+            polls=sum(len(pollers) for pollers in self._pollers.values()),
+            lags=await find_lags(self._database, self._tenant, self._clock.now()),
+            dead_letters=await count_dead_letters(self._database, self._tenant),
+            last_position=self._log.horizon,
+            bytes=self._database.count_bytes(),
+        )
 
     # How it works
 

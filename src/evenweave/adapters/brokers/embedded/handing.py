@@ -8,23 +8,26 @@ from evenweave.adapters.brokers.embedded.settling import Settling
 from evenweave.ports.broker import Delivery
 from evenweave.ports.clock import Clock
 from evenweave.runtime.cursor import Cursor
+from evenweave.runtime.figures import Tally
 from evenweave.runtime.group import Group
 
 
 class Handing:
     """Finds what a group gets next. A replay for another group is passed over, as if it were acknowledged."""
 
-    def __init__(self, log: Log, intake: Intake, settling: Settling, clock: Clock) -> None:
+    def __init__(self, log: Log, intake: Intake, settling: Settling, clock: Clock, tally: Tally) -> None:
         self._log = log
         self._intake = intake
         self._settling = settling
         self._clock = clock
+        self._tally = tally
 
     def take(self, group: Group, limit: int, lease_s: float) -> list[Delivery]:
         """Lease what is due again, then what is new."""
         now_s = group.polled_s = self._clock.monotonic()
         expired = group.take_expired(now_s)
         if expired:
+            self._tally.of(group.name).expired += len(expired)
             batch = self._intake.own()
             for lost in expired:
                 reason = f"the consumer did not settle it within its lease of {lost.length_s:g} s"
@@ -43,16 +46,20 @@ class Handing:
         for delivery in taken:
             lease = group.lease(self._log.id, delivery.channel, delivery.position, now_s, lease_s)
             leased.append(delivery.leased(lease.token, group.failures.get(delivery.position, 0) + 1))
+        if leased:
+            self._tally.of(group.name).delivered += len(leased)
         return leased
 
     def read(self, group: Group, positions: dict[str, int], through: int, limit: int) -> list[Delivery]:
         """Return the next events behind `positions`, for a reader; those are moved past what it need not look at."""
         while True:
             found = self._collect(positions, through, limit)
-            if not any(delivery.addressee for delivery in found):
-                return found
-            kept = self._pass_over_heads(group, positions, found)
+            kept = found
+            if any(delivery.addressee for delivery in found):
+                kept = self._pass_over_heads(group, positions, found)
             if kept or len(found) < limit:
+                if kept:
+                    self._tally.of(group.name).delivered += len(kept)
                 return kept
 
     def _take_new(self, group: Group, limit: int, taken: list[Delivery]) -> None:

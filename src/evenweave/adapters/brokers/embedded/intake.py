@@ -11,6 +11,7 @@ from evenweave.cloudevents import CloudEventError, Event, digest, encode
 from evenweave.ports.broker import Delivery, Refused, Unavailable
 from evenweave.ports.clock import Clock
 from evenweave.runtime.deadletters import is_marked, unmark
+from evenweave.runtime.figures import Tally
 from evenweave.runtime.rules import Rules, check_name
 
 _SQL = load_statements("evenweave.adapters.brokers.embedded")
@@ -37,6 +38,7 @@ class Intake:
         tenant: str,
         clock: Clock,
         rules: Rules,
+        tally: Tally,
         appended: Callable[[str], None],
         committed: Callable[[Batch], None],
         failed: Callable[[Batch], None],
@@ -46,6 +48,7 @@ class Intake:
         self._tenant = tenant
         self._clock = clock
         self._rules = rules
+        self._tally = tally
         self._appended = appended
         self._committed = committed
         self._failed = failed
@@ -88,9 +91,12 @@ class Intake:
             if isinstance(found, Batch):
                 # A repeated event whose first copy is on its way is as durable as that one. Commits are in order, so
                 # that the last of them stands for all.
+                self._tally.duplicates += 1
                 if waited is None or found.number > waited.number:
                     waited = found
-            elif not found:
+            elif found:
+                self._tally.duplicates += 1
+            else:
                 if batch is None:
                     batch = self._begin() if alone else self.own()
                 self.append(batch, prepared)
@@ -159,6 +165,7 @@ class Intake:
                 self._log.horizon = max(self._log.horizon, batch.deliveries[-1].position)
             for channel, position in batch.emptied:
                 self._log.forget(channel, position)
+            batch.count(self._tally)
             self._committed(batch)
         else:
             self._roll_back(batch)

@@ -159,6 +159,7 @@ class Letters:
     def _put(self, batch: Batch, row: _Row, replay: _Replay | None) -> None:
         if replay is not None:
             self._intake.append(batch, *replay)
+            batch.replayed += 1
         batch.unit.add(_SQL["empty_event"], (row.position, self._tenant))
         batch.emptied.append((row.channel, row.position))
         self._leaving[row.position] = batch

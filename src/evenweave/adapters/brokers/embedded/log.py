@@ -14,11 +14,12 @@ _SLACK = 256
 class _Tail:
     """The newest events of a channel: all those behind `since`."""
 
-    __slots__ = ("deliveries", "last", "positions", "since", "start")
+    __slots__ = ("appended", "deliveries", "last", "positions", "since", "start")
 
     def __init__(self, since: int) -> None:
         self.since = since
         self.last = since
+        self.appended = 0
         self.start = 0
         self.positions: list[int] = []
         self.deliveries: list[Delivery] = []
@@ -32,6 +33,7 @@ class _Tail:
             self.start = 0
 
     def drop_newest(self) -> None:
+        self.appended -= 1
         self.positions.pop()
         self.deliveries.pop()
 
@@ -68,6 +70,7 @@ class Log:
         """Take in the event at position `last + 1`."""
         tail = self._tail(delivery.channel)
         tail.last = self.last = delivery.position
+        tail.appended += 1
         tail.positions.append(delivery.position)
         tail.deliveries.append(delivery)
         size = len(delivery.body)
@@ -104,6 +107,10 @@ class Log:
         """Return the channel of a committed position."""
         channel = self._reader.value(_SQL["channel_of_position"], (position, self._tenant))
         return None if channel is None else str(channel)
+
+    def count_appended(self) -> dict[str, int]:
+        """Return how many events were appended to each channel since the start."""
+        return {channel: tail.appended for channel, tail in self._tails.items() if tail.appended}
 
     def forget(self, channel: str, position: int) -> None:
         """Hold nothing of a channel up to a committed position in memory: the database has changed there."""

@@ -58,6 +58,7 @@ class Settling:
             batch.unit.add(_SQL["upsert_failure"], row)
             due_s = now_s + self._rules.backoff.delay_s(failures, self._jitter())
             group.wait(lease.channel, lease.position, due_s)
+            batch.retried.append(group.name)
             self._note(batch, group, undo)
         else:
             self._bury(batch, group, undo, reason, failures)
@@ -72,6 +73,7 @@ class Settling:
             key = make_key(fingerprint, event, group.id)
             if not self._intake.find(key):
                 self._intake.append(batch, (channel, event, encode(event), fingerprint, key))
+        batch.buried.append(group.name)
         self._retire(batch, group, undo)
 
     def _acknowledge(self, batch: Batch, group: Group, position: int, now_s: float) -> None:

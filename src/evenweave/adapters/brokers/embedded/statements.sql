@@ -4,6 +4,9 @@ select id from broker_logs where tenant = ?;
 -- name: insert_log
 insert into broker_logs (tenant, id) values (?, ?);
 
+-- name: touch_log
+update broker_logs set id = id where tenant = ?;
+
 -- name: last_position
 select coalesce(max(position), 0) from broker_events;
 
@@ -53,6 +56,22 @@ where position = ? and tenant = ? and channel >= 'dead-letter/' and channel < 'd
 -- name: empty_event
 -- The row stays until it is trimmed, without a channel: it may be the one with the highest position.
 update broker_events set channel = '', dedupe = randomblob(16), event = x'' where position = ? and tenant = ?;
+
+-- name: lags
+-- Of each cursor: what lies behind its floor, less what is acknowledged there already, and the oldest of it.
+select g.name, c.channel, c.missing,
+  (select count(*) from (
+    select 1 from broker_events e where e.tenant = c.tenant and e.channel = c.channel and e.position > c.reach
+    limit 1000000)),
+  (select e.appended_ms from broker_events e
+   where e.tenant = c.tenant and e.channel = c.channel and e.position > c.floor order by e.position limit 1)
+from broker_cursors c join broker_groups g on g.tenant = c.tenant and g.id = c.group_id
+where c.tenant = ?;
+
+-- name: count_dead_letters
+select channel, count(*) from broker_events
+where tenant = ? and channel >= 'dead-letter/' and channel < 'dead-letter0'
+group by channel;
 
 -- name: insert_group
 insert into broker_groups (tenant, id, name, mode, created_ms) values (?, ?, ?, ?, ?) on conflict do nothing;

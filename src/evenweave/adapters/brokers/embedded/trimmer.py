@@ -1,9 +1,11 @@
 """Retention: rows go when every group has acknowledged them and their time is over."""
 
 from collections.abc import Callable
+from functools import partial
 
 from evenweave.adapters.sqlite import Database, DatabaseError, Unit, load_statements
 from evenweave.ports.clock import Clock, Timer
+from evenweave.runtime.figures import Tally
 from evenweave.runtime.rules import Rules
 
 _SQL = load_statements("evenweave.adapters.brokers.embedded")
@@ -12,11 +14,14 @@ _SQL = load_statements("evenweave.adapters.brokers.embedded")
 class Trimmer:
     """Deletes rows in small steps, so that no commit waits long for one. `idle` is called once each round."""
 
-    def __init__(self, database: Database, tenant: str, clock: Clock, rules: Rules, idle: Callable[[], None]) -> None:
+    def __init__(
+        self, database: Database, tenant: str, clock: Clock, rules: Rules, tally: Tally, idle: Callable[[], None]
+    ) -> None:
         self._database = database
         self._tenant = tenant
         self._clock = clock
         self._rules = rules
+        self._tally = tally
         self._idle = idle
         self._timer: Timer | None = None
         self._closed = False
@@ -50,14 +55,15 @@ class Trimmer:
                 for row in rows:
                     unit.add(_SQL["delete_event"], row)
                 try:
-                    self._database.submit(unit, lambda error: self._go_on(channels, error))
+                    self._database.submit(unit, partial(self._go_on, channels, len(rows)))
                 except DatabaseError:
                     self._closed = True
                 return
         self.start()
 
-    def _go_on(self, channels: list[str], error: Exception | None) -> None:
+    def _go_on(self, channels: list[str], trimmed: int, error: Exception | None) -> None:
         if error is None:
+            self._tally.trimmed += trimmed
             self._trim(channels)
         else:
             self.start()
