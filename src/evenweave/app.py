@@ -16,21 +16,41 @@ from evenweave.adapters.catalogs.local import MIGRATIONS as CATALOG_MIGRATIONS
 from evenweave.adapters.catalogs.local import LocalCatalog
 from evenweave.adapters.catalogs.remote import RemoteCatalog
 from evenweave.adapters.clocks import SystemClock
-from evenweave.adapters.sqlite import Database
+from evenweave.adapters.sqlite import Database, DatabaseUnusable
+from evenweave.adapters.sqlite.backup import back_up as copy_database
+from evenweave.adapters.sqlite.inspection import Inspection, inspect
 from evenweave.adapters.stores.sqlite import MIGRATIONS as STORE_MIGRATIONS
 from evenweave.adapters.stores.sqlite import SqliteStore
 from evenweave.worker import Engine, Settings
 from evenweave.worker.reading import FeedReader, LogReader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.clock import Clock
+    from evenweave.runtime.rules import Rules
 
 LOOPBACK = "127.0.0.1"
 PORTS = {"dev": 7400, "catalog": 7401, "engine": 7402, "runtime": 7403}
 TENANT = "default"
+_STORE_QUERIES = {
+    "instances are faulted": "select count(*) from instances where status = 'faulted'",
+    "instances are suspended": "select count(*) from instances where status = 'suspended'",
+    "events wait to be published": "select count(*) from outbox",
+    "events are parked, because they cannot be handled": "select count(*) from parked",
+}
+_BROKER_QUERIES = {
+    "dead letters": "select count(*) from broker_events where channel >= 'dead-letter/' and channel < 'dead-letter0'",
+}
+FILES = {
+    "engine": ([STORE_MIGRATIONS], _STORE_QUERIES),
+    "runtime": ([BROKER_MIGRATIONS], _BROKER_QUERIES),
+    "catalog": ([CATALOG_MIGRATIONS], {}),
+    "evenweave": ([STORE_MIGRATIONS, BROKER_MIGRATIONS, CATALOG_MIGRATIONS], {**_STORE_QUERIES, **_BROKER_QUERIES}),
+}
+"""The data files by name, in the order in which they are backed up: what is in them, and what a doctor asks of them."""
 
 
 class CatalogPart:
@@ -59,10 +79,11 @@ class RuntimePart:
         self.broker = broker
 
     @classmethod
-    async def start(cls, data: Path, *, clock: Clock | None = None) -> RuntimePart:
-        """Serve from ``data/runtime.db``."""
+    async def start(cls, data: Path, *, rules: Rules | None = None, clock: Clock | None = None) -> RuntimePart:
+        """Serve from ``data/runtime.db``, by the broker's default rules or those given."""
         database = Database.open(data / "runtime.db", [BROKER_MIGRATIONS])
-        return cls(database, await EmbeddedBroker.open(database, clock=clock or SystemClock(), tenant=TENANT))
+        broker = await EmbeddedBroker.open(database, clock=clock or SystemClock(), tenant=TENANT, rules=rules)
+        return cls(database, broker)
 
     async def stop(self) -> None:
         """End what waits, write what is queued and let go of the file."""
@@ -166,3 +187,24 @@ def remote_broker(url: str) -> Broker:
 
 def _nothing(_: Subscription) -> None:
     pass
+
+
+def back_up(data: Path, target: Path) -> Iterator[tuple[Path, int]]:
+    """Copy the data files of a folder into a new one, the engine's first (PROTOCOL section 4); each with its bytes.
+
+    Raises:
+        evenweave.errors.EvenweaveError: There is nothing to copy, or a copy fails; what was copied before stays.
+    """
+    files = [data / f"{name}.db" for name in FILES if (data / f"{name}.db").is_file()]
+    if not files:
+        raise DatabaseUnusable(f"{data}: there is no data file here", "name the folder with --data")
+    target.mkdir(parents=True)
+    for file in files:
+        yield target / file.name, copy_database(file, target / file.name)
+
+
+def inspect_data(data: Path, *, deep: bool = False) -> list[Inspection]:
+    """Look into every data file of a folder, whoever works on it; one that is not there has no size."""
+    return [
+        inspect(data / f"{name}.db", migrations, queries, deep=deep) for name, (migrations, queries) in FILES.items()
+    ]

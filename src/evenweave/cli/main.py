@@ -30,13 +30,16 @@ COMMANDS = {
     "send": ("evenweave.cli.send", "Publish an event."),
     "definitions": ("evenweave.cli.definitions", "List, show and delete definitions."),
     "instances": ("evenweave.cli.instances", "List, show, start, cancel and delete instances."),
+    "dead-letters": ("evenweave.cli.dead_letters", "List, show, replay and purge what nobody could take."),
+    "doctor": ("evenweave.cli.doctor", "Say what is wrong with this installation."),
+    "backup": ("evenweave.cli.backup", "Copy everything, while the processes go on."),
 }
 
 SETTINGS = ("listen", "data", "catalog", "engine", "runtime", "log_level")
 """What evenweave.toml may say outside of a table."""
 
-VERBS = ("list", "show", "start", "cancel", "delete")
-"""The commands of `definitions` and `instances`."""
+VERBS = ("list", "show", "start", "cancel", "delete", "replay", "purge")
+"""The commands of `definitions`, `instances` and `dead-letters`."""
 
 
 class Commands(click.Group):
@@ -55,7 +58,7 @@ class Commands(click.Group):
         module = importlib.import_module(COMMANDS[cmd_name][0])
         gc.freeze()
         gc.enable()
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
