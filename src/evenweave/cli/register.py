@@ -11,7 +11,7 @@ import msgspec
 
 from evenweave import source
 from evenweave.cli.files import Checked, check_files, render
-from evenweave.cli.options import FILE, catalog_url, engine_url
+from evenweave.cli.options import FILE, Seconds, catalog_url, engine_url
 from evenweave.cli.remote import ProblemAnswer, Remote
 from evenweave.errors import UnknownOperation
 from evenweave.plan.operation import Operation
@@ -25,14 +25,21 @@ if TYPE_CHECKING:
 @catalog_url
 @engine_url
 @click.option("--strict", is_flag=True, help="Every warning is an error.")
-def register(files: tuple[str, ...], catalog: str | None, engine: str | None, strict: bool) -> None:
+@click.option(
+    "--wait", type=Seconds(), default=0.0, help="Wait until Catalog and Workflow Engine serve, at most so long."
+)
+def register(files: tuple[str, ...], catalog: str | None, engine: str | None, strict: bool, wait: float) -> None:
     """Register AsyncAPI documents with the Catalog and definitions with the Workflow Engine.
 
     All files are checked first, operations that none of them has against the Catalog; where one file has errors, none
     is registered. What a file refers to in files below its own folder is registered with it, as a part of it.
     """
+    parts = Remote("catalog", catalog), Remote("engine", engine)
+    if wait:
+        for part in parts:
+            part.wait_ready(wait)
     try:
-        for line in register_files(files, Remote("catalog", catalog), Remote("engine", engine), strict=strict):
+        for line in register_files(files, *parts, strict=strict):
             click.echo(line)
     except Broken as error:
         click.echo(f"{error.drawn}\nnothing was registered", err=True)
