@@ -15,6 +15,8 @@ from evenweave import jq
 UNDECIDED = "undecided"
 """The error of a case that says nothing."""
 
+NO_PATH = "Invalid path expression"
+
 
 def plain(value: Any) -> Any:
     """A value in a form that tells ``1`` from ``true`` and compares NaN equal: numbers and booleans as text."""
@@ -39,10 +41,12 @@ def message(error: str) -> Any:
         return UNDECIDED if "as object key" in error else "does not compile"
     if error.startswith("Invalid path expression"):
         # Which builtins are paths up to which point depends on how each is written.
-        return "Invalid path expression"
-    if error.startswith(("{", "[")):
+        return NO_PATH
+    try:
+        # An error that is no string is shown as JSON.
         return plain(json.loads(error))
-    return "null" if error == "NaN" else error
+    except ValueError:
+        return error
 
 
 def answer_of_libjq(program: str, value: Any) -> tuple[list[Any], Any]:

@@ -109,4 +109,6 @@ def test_differential_answers_as_libjq(program: str, value: Any) -> None:
     """Any generated program gives the outputs and the error of libjq."""
     found, expected = oracle.answer_of_evenweave(program, value), oracle.answer_of_libjq(program, value)
     assume(oracle.UNDECIDED not in (found[1], expected[1]))
+    # Which of two errors in a path expression comes first depends on how a builtin is written.
+    assume(not (found[1] and expected[1] and oracle.NO_PATH in (found[1], expected[1])))
     assert found == expected

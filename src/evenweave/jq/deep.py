@@ -43,6 +43,9 @@ class Deep(DeepCalls):
         elif not self.compiler.is_deep(node, scope):
             many = self.compiler.direct.compile(node, scope).many()
             return lambda item, env: iter(many(item, env))
+        if tracked and isinstance(node, syntax.Assign) and node.operator:
+            # An update is no path, even where it changes nothing.
+            return made(self.compile(node, scope, False), selects=False)
         if tracked and not isinstance(node, (*STRUCTURAL, syntax.Call)):
             return made(self.compile(node, scope, False))
         if isinstance(node, syntax.Call):

@@ -231,12 +231,12 @@ def _finish_paths(found: DeepRun) -> DeepRun:
     return run
 
 
-def made(plain: DeepRun) -> DeepRun:
-    """Over items, what over values makes values."""
+def made(plain: DeepRun, *, selects: bool = True) -> DeepRun:
+    """Over items, what over values makes values; unless it ``selects``, not even its own input is at the path."""
 
     def run(item: Any, env: Env) -> Steps:
         frame = Frame(plain(item[0], env))
         while (output := (yield frame)) is not END:
-            yield keep(item, output)
+            yield keep(item, output) if selects else (output, None)
 
     return run

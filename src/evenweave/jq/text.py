@@ -75,7 +75,7 @@ def write_float(number: float, *, literal: bool = False) -> str:
     text = repr(number)
     mantissa, mark, exponent = text.partition("e")
     if not mark:
-        if not text.endswith(".0") or (literal and abs(number) < _SAFE):
+        if not text.endswith(".0") or (literal and 0 < abs(number) < _SAFE):
             return text
         return text[:-2]
     power = int(exponent)

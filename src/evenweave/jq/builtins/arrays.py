@@ -192,9 +192,9 @@ def _reverse(value: Any) -> Any:
     if type(value) is list:
         return value[::-1]
     length = _length(value)
-    if length > 0:
-        raise index_error(value, subtract(length, 1))
-    return []
+    if length <= 0:
+        return []
+    raise index_error(value, subtract(length, 1))
 
 
 def _flatten(budget: Budget, value: Any, depth: Any = 1e9) -> list[Any]:

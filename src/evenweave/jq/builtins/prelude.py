@@ -49,6 +49,14 @@ def group_by(f): _group_by(map([f]));
 def unique_by(f): [group_by(f)[] | .[0]];
 def min_by(f): _min_by(map([f]));
 def max_by(f): _max_by(map([f]));
+def indices($part):
+  if type == "array" and ($part | type) == "array" then .[$part]
+  elif type == "array" then .[[$part]]
+  elif type == "string" and ($part | type) == "string" then _strindices($part)
+  else .[$part] end;
+def index($part): indices($part) | .[0];
+def rindex($part): indices($part) | .[-1:][0];
+def abs: if . < 0 then -. else . end;
 def finites: select(isinfinite or isnan | not);
 def normals: select(isnormal);
 def values: select(. != null);
