@@ -4,7 +4,7 @@ from engine_driver import World, make_plan
 
 
 def test_expression_function_counts() -> None:
-    """The section "Using Functions for Expression Evaluation": the result of the function is put where the count was."""
+    """Functions, "Expression Evaluation": the result of the function is put where the count was."""
     world = World(
         make_plan(
             """
@@ -22,7 +22,7 @@ states:
 
 
 def test_expression_function_decides() -> None:
-    """The section "Using Functions for Expression Evaluation": a condition may name a function."""
+    """Functions, "Expression Evaluation": a condition may name a function."""
     plan = make_plan(
         """
 functions:
@@ -44,7 +44,7 @@ states:
 
 
 def test_multiple_filters_greet_a_customer() -> None:
-    """The section "Using multiple data filters": the four steps of the text, the function's arguments taken out of the same data."""
+    """The "Using multiple data filters" example gives the four steps of the text."""
     world = World(
         make_plan(
             """
@@ -72,7 +72,7 @@ states:
 
 
 def test_foreach_confirms_completed_orders() -> None:
-    """The section "ForEach State": two of three orders are completed; each iteration has its order as `completedorder`."""
+    """Example "ForEach State": two of three orders are completed; each iteration has its order as `completedorder`."""
     world = World(
         make_plan(
             """

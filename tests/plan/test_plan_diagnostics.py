@@ -64,6 +64,7 @@ def test_code_is_reported_as_documented(code: str) -> None:
     assert section["kind"].startswith("Error. ")
 
 
+RETRIED = "functionRef: f, retryRef: r"
 STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
 
 
@@ -79,8 +80,7 @@ STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
         (f"states: [{STATE.replace('end: true', 'end: {compensate: true}')}]", "compensation"),
         (f"states: [{STATE.replace('end: true', 'end: {continueAs: other}')}]", "continueAs"),
         (
-            f"states: [{STATE.replace('functionRef: f', 'functionRef: f, retryRef: r')}]\n"
-            + "retries: [{name: r, maxAttempts: 2}]",
+            f"states: [{STATE.replace('functionRef: f', RETRIED)}]\nretries: [{{name: r, maxAttempts: 2}}]",
             "a retry",
         ),
         (f"states: [{STATE.replace('functionRef: f', 'subFlowRef: other')}]", "a subflow"),
