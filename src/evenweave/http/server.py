@@ -57,7 +57,7 @@ class Server:
             listener = _listen(host, port)
         except (OSError, OverflowError) as error:
             raise ListenError(
-                f"cannot listen on {host}:{port}: {error}", "choose another port, or stop what has it"
+                f"cannot listen on {host}:{port}: {getattr(error, "strerror", None) or error}", "choose another port, or stop what has it"
             ) from error
         config = uvicorn.Config(
             app,
