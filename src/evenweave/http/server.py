@@ -56,8 +56,9 @@ class Server:
         try:
             listener = _listen(host, port)
         except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
             raise ListenError(
-                f"cannot listen on {host}:{port}: {getattr(error, "strerror", None) or error}", "choose another port, or stop what has it"
+                f"cannot listen on {host}:{port}: {why}", "choose another port, or stop what has it"
             ) from error
         config = uvicorn.Config(
             app,
