@@ -10,6 +10,7 @@ from evenweave.runtime.backoff import Backoff
 from evenweave.runtime.cursor import Cursor, decode_missing
 from evenweave.runtime.deadletters import clean_reason, make_dead_letter, read_dead_letter
 from evenweave.runtime.group import Group
+from evenweave.runtime.retention import Retention
 from evenweave.runtime.rules import Rules, check_name
 
 
@@ -124,6 +125,28 @@ def test_dead_letters_are_retained_longer() -> None:
     """An hour for events, thirty days for dead letters."""
     rules = Rules()
     assert (rules.retained_s("order"), rules.retained_s("dead-letter/order")) == (3_600, 2_592_000)
+
+
+@given(st.lists(st.tuples(st.integers(1, 1_200), st.integers(-20_000, 20_000)), max_size=40))
+def test_no_row_goes_before_its_time_however_the_clock_jumps(steps: list[tuple[int, int]]) -> None:
+    """Between two looks time passes and the clock is put somewhere else; a row that goes is an hour old in truth."""
+    passed_s, now_ms = 0.0, 1_000_000_000
+    retention = Retention(Rules(), now_ms, passed_s)
+    rows: list[tuple[float, int]] = []
+    for seconds, jump_s in steps:
+        rows.append((passed_s, now_ms))
+        passed_s += seconds
+        now_ms += seconds * 1000 + (jump_s * 1000 if abs(jump_s) > 1 else 0)
+        before_ms = retention.before_ms("a", now_ms, passed_s)
+        assert all(passed_s - row_s >= 3_600 for row_s, row_ms in rows if row_ms < before_ms)
+
+
+def test_a_clock_that_stands_right_lets_rows_go_in_time() -> None:
+    """Without jumps a row goes after its hour; after a jump the next ones do again."""
+    retention = Retention(Rules(), 0, 0.0)
+    assert retention.before_ms("a", 4_000_000, 4_000.0) == 400_000
+    assert retention.before_ms("a", 24_000_000, 4_010.0) < 4_000_000
+    assert retention.before_ms("a", 24_000_000 + 3_601_000, 4_010.0 + 3_601) == 24_001_000
 
 
 @pytest.mark.parametrize("name", ["", None, 1, "x" * 256, "a\x00b", "a\nb"])

@@ -326,7 +326,9 @@ class EmbeddedBroker:
         self._check_open()
         if self._database.trouble is not None:
             unit = Unit()
-            unit.add(_SQL["touch_log"], (self._tenant,))
+            # The same row once more: an update that changes nothing would not write at all.
+            unit.add(_SQL["delete_log"], (self._tenant,))
+            unit.add(_SQL["insert_log"], (self._tenant, self._log.id))
             try:
                 await self._database.durable(unit)
             except DatabaseError as error:

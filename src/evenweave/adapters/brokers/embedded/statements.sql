@@ -4,8 +4,8 @@ select id from broker_logs where tenant = ?;
 -- name: insert_log
 insert into broker_logs (tenant, id) values (?, ?);
 
--- name: touch_log
-update broker_logs set id = id where tenant = ?;
+-- name: delete_log
+delete from broker_logs where tenant = ?;
 
 -- name: last_position
 select coalesce(max(position), 0) from broker_events;

@@ -6,6 +6,7 @@ from functools import partial
 from evenweave.adapters.sqlite import Database, DatabaseError, Unit, load_statements
 from evenweave.ports.clock import Clock, Timer
 from evenweave.runtime.figures import Tally
+from evenweave.runtime.retention import Retention
 from evenweave.runtime.rules import Rules
 
 _SQL = load_statements("evenweave.adapters.brokers.embedded")
@@ -22,6 +23,7 @@ class Trimmer:
         self._clock = clock
         self._rules = rules
         self._tally = tally
+        self._retention = Retention(rules, clock.now(), clock.monotonic())
         self._idle = idle
         self._timer: Timer | None = None
         self._closed = False
@@ -45,7 +47,7 @@ class Trimmer:
     def _trim(self, channels: list[str]) -> None:
         while channels and not self._closed:
             channel = channels[-1]
-            before_ms = self._clock.now() - round(self._rules.retained_s(channel) * 1000)
+            before_ms = self._retention.before_ms(channel, self._clock.now(), self._clock.monotonic())
             step = (self._tenant, channel, before_ms, self._rules.trim_rows)
             rows = self._database.reader.rows(_SQL["trimmable"], step)
             if len(rows) < self._rules.trim_rows:
