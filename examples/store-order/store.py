@@ -24,8 +24,8 @@ def make_order(number: int) -> dict[str, Any]:
     return {"id": f"o-{number + 1:04d}", "customer": f"c-{number % 7}", "items": items, "total": total}
 
 
-async def place(service: Service, journal: Journal, orders: int) -> None:
-    """Place orders, some at a time."""
+async def place(service: Service, journal: Journal, numbers: range, every_s: float) -> None:
+    """Place orders, some at a time, one begun every so many seconds."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def place_one(number: int) -> None:
@@ -34,8 +34,10 @@ async def place(service: Service, journal: Journal, orders: int) -> None:
             event = await service.publish("store/order", {"order": order}, type="NewOrder", id=f"order-{order['id']}")
         journal.note(event, order["id"], "placed", total=order["total"])
 
-    async with service.running():
-        await asyncio.gather(*map(place_one, range(orders)))
+    async with service.running(), asyncio.TaskGroup() as placing:
+        for number in numbers:
+            placing.create_task(place_one(number))
+            await asyncio.sleep(every_s)
 
 
 def main() -> None:
@@ -44,8 +46,11 @@ def main() -> None:
     options.add_argument("--runtime", help="where the Runtime listens")
     options.add_argument("--journal", help="the file to note orders in")
     options.add_argument("--orders", type=int, default=5, help="how many orders to place")
+    options.add_argument("--first", type=int, default=0, help="the number of the first one")
+    options.add_argument("--every", type=float, default=0.0, metavar="SECONDS", help="the pause between two")
     chosen = options.parse_args()
-    asyncio.run(place(Service("store", chosen.runtime), Journal(chosen.journal), chosen.orders))
+    numbers = range(chosen.first, chosen.first + chosen.orders)
+    asyncio.run(place(Service("store", chosen.runtime), Journal(chosen.journal), numbers, chosen.every))
 
 
 if __name__ == "__main__":

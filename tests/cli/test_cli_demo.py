@@ -52,6 +52,30 @@ def test_demo_shows_each_order_as_it_moves(process: Command) -> None:
     assert outcome.out.endswith("Every order ended as its payment said.\n")
 
 
+def test_demo_survives_the_death_of_each_process(process: Command) -> None:
+    """With `--kill` engine, Runtime and Catalog die once each, amid the load, and every order ends as it should."""
+    orders = 300 if SLOW else 60
+    outcome = process("demo", "--orders", orders, "--kill", "--json")
+    assert outcome.code == 0, outcome.err
+    assert (outcome.out.count("\n"), outcome.err) == (1, "")
+    assert list(outcome.json) == ["orders", "completed", "shipped", "denied", "lost", "elapsed_s", "kills"]
+    assert outcome.json["kills"] >= 3
+    denied = orders // 5
+    expected = {"orders": orders, "completed": orders, "shipped": orders - denied, "denied": denied, "lost": 0}
+    assert {name: outcome.json[name] for name in expected} == expected
+
+
+def test_demo_says_whom_it_kills_in_the_middle_of_the_load(process: Command) -> None:
+    """Each of the three is killed once, with orders placed and orders still to come, and comes back."""
+    outcome = process("demo", "--orders", "30", "--kill")
+    assert outcome.code == 0, outcome.err
+    killed = re.findall(r"killed the (.+) \(SIGKILL\), with (\d+) orders placed", outcome.out)
+    assert [name for name, _ in killed] == ["Workflow Engine", "Runtime", "Catalog"]
+    assert all(0 < int(placed) < 30 for _, placed in killed)
+    assert re.findall(r"the (.+) is back", outcome.out) == ["Workflow Engine", "Runtime", "Catalog"]
+    assert "3 processes killed" in outcome.out
+
+
 def processes_below(folder: Path) -> list[str]:
     """The command lines of processes that work below a folder."""
     found = []

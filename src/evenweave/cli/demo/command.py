@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from evenweave.cli.demo.killing import Killing
 from evenweave.cli.demo.orders import Instances, Orders
 from evenweave.cli.demo.stack import Stack, find_example
 
@@ -32,7 +33,10 @@ _MARKS = {"placed": "●", "booked": "●", "paid": "●", "denied": "✗", "shi
 
 
 class Result(Struct):
-    """The figures of a run; ``completed`` includes the denied, ``lost`` is what did not end as its payment said."""
+    """The figures of a run; ``completed`` includes the denied, ``lost`` is what did not end as its payment said.
+
+    ``kills`` is there where processes were killed on purpose.
+    """
 
     orders: int
     completed: int
@@ -40,17 +44,22 @@ class Result(Struct):
     denied: int
     lost: int
     elapsed_s: float
+    kills: int | UnsetType = UNSET
 
 
 @click.command()
 @click.option("--orders", type=click.IntRange(1, 100_000), default=5, show_default=True, help="How many orders.")
+@click.option("--kill", is_flag=True, help="Kill the engine, the Runtime and the Catalog while orders run.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON and nothing else.")
-def demo(orders: int, as_json: bool) -> None:
+def demo(orders: int, kill: bool, as_json: bool) -> None:
     """Run the online store on this machine and watch its orders.
 
     Starts the Catalog, the Workflow Engine and the Runtime as three processes on loopback, and four services: the
     store, order, payment and shipment. Registers their documents, places orders, and follows each until it ended.
     Every fifth order is larger than the bank pays. Exits 0 when every order ended as its payment said.
+
+    With --kill each of the three is killed in turn (SIGKILL, as a power cut would) at a random moment while orders
+    run, and started again on its port; the services are left alone.
     """
     say: Say = (lambda _: None) if as_json else click.echo
     for number in ENDING:
@@ -62,7 +71,7 @@ def demo(orders: int, as_json: bool) -> None:
         for service in _SERVICES:
             stack.start_service(service)
         say(_introduction(stack))
-        result, right = _follow(stack, orders, say)
+        result, right = _follow(stack, orders, say, Killing(stack, orders, say) if kill else None)
     if as_json:
         click.echo(msgspec.json.encode(result))
     else:
@@ -75,22 +84,29 @@ def _leave(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _follow(stack: Stack, wanted: int, say: Say) -> tuple[Result, bool]:
+def _follow(stack: Stack, wanted: int, say: Say, killing: Killing | None) -> tuple[Result, bool]:
     """Place the orders and look until all have ended, or nothing has moved for a long time."""
-    orders = Orders([stack.journal(name) for name in ("store", *_SERVICES)])
+    placing = [stack.journal("store")] if killing is None else killing.journals
+    orders = Orders([*placing, *(stack.journal(name) for name in _SERVICES)])
     instances = Instances(stack.remote("engine"))
     began = moved = time.monotonic()
-    stack.start_service("store", "--orders", str(wanted))
+    if killing is None:
+        stack.start_service("store", "--orders", str(wanted))
+    else:
+        killing.begin()
     done = 0
     while time.monotonic() - moved < STUCK_S:
         stack.check_alive()
-        for order, step in orders.look():
+        if killing is not None and killing.look(orders.placed):
             moved = time.monotonic()
-            say(f"  {order.id}  {_path(order.steps):<12} {_WORDS[step]}" + _amount(step, order.total))
         instances.look()
         if instances.ended != done:
             done, moved = instances.ended, time.monotonic()
-        if done >= wanted and _is_quiet(orders, wanted):
+        # After the engine was asked: of what has ended there, the services have noted all but the shipment by now.
+        for order, step in orders.look():
+            moved = time.monotonic()
+            say(f"  {order.id}  {_path(order.steps):<12} {_WORDS[step]}" + _amount(step, order.total))
+        if done >= wanted and _is_quiet(orders, wanted) and (killing is None or killing.over):
             break
         time.sleep(LOOK_S)
     elapsed_s = time.monotonic() - began
@@ -104,6 +120,7 @@ def _follow(stack: Stack, wanted: int, say: Say) -> tuple[Result, bool]:
         denied=sum("denied" in order.events for order in known),
         lost=wanted - right,
         elapsed_s=round(elapsed_s, 2),
+        kills=UNSET if killing is None else killing.kills,
     )
     return result, right == wanted == len(known) == len(instances.statuses)
 
@@ -135,10 +152,11 @@ def _introduction(stack: Stack) -> str:
 
 
 def _summarise(result: Result) -> None:
+    killed = "" if result.kills is UNSET else f", {result.kills} processes killed"
     click.echo("")
     click.echo(
         f"{result.orders} orders placed: {result.completed} completed, {result.shipped} shipped, "
-        f"{result.denied} denied, {result.lost} lost, in {result.elapsed_s} s"
+        f"{result.denied} denied, {result.lost} lost{killed}, in {result.elapsed_s} s"
     )
     click.echo(
         "Every order ended as its payment said."

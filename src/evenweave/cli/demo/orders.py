@@ -57,6 +57,11 @@ class Orders:
         self.known: dict[str, Order] = {}
         self._journals = dict.fromkeys(journals, 0)
 
+    @property
+    def placed(self) -> int:
+        """How many the store has placed."""
+        return sum(PLACED in order.events for order in self.known.values())
+
     def look(self) -> Iterator[tuple[Order, str]]:
         """Read what the services noted since the last look; each order with the step that is new."""
         for path, offset in self._journals.items():

@@ -31,12 +31,18 @@ class Stack:
     Args:
         folder: Holds the data of the three, their logs, and the journals of the services.
         example: The folder of the documents and the services.
+
+    Attributes:
+        urls: Where each of the three listens, once it has been started.
+        options: Further arguments by part, such as ``{"runtime": ["--retention", "60"]}``; they count from the next
+            start of that part.
     """
 
     def __init__(self, folder: Path, example: Path) -> None:
         self.folder = folder
         self.example = example
         self.urls: dict[str, str] = {}
+        self.options: dict[str, list[str]] = {}
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
     def __enter__(self) -> Self:
@@ -122,7 +128,7 @@ class Stack:
         command = [sys.executable, "-m", "evenweave", part, "--listen", listen, "--data", str(self.folder)]
         if part == "engine":
             command += ["--catalog", self.urls["catalog"], "--runtime", self.urls["runtime"]]
-        return self._spawn(part, command, stdout=subprocess.PIPE)
+        return self._spawn(part, [*command, *self.options.get(part, ())], stdout=subprocess.PIPE)
 
     def _wait_until_ready(self, part: str, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
