@@ -23,12 +23,15 @@ from evenweave.http.engine import EngineFace
 from evenweave.http.runtime import RuntimeFace
 from evenweave.http.server import Server
 from evenweave.http.whole import WholeFace
+from evenweave.runtime.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from evenweave.cli.files import Checked
 
+TRIM_EVERY_S = 10.0
+TRIM_AT_MOST_EVERY_S = 0.5
 SUFFIXES = {".yaml", ".yml", ".json"}
 
 
@@ -74,12 +77,22 @@ def catalog(listen: tuple[str, int], data: Path, log_level: str) -> None:
 @click.command()
 @_listen("runtime")
 @_data
+@click.option(
+    "--retention",
+    type=click.FloatRange(min=0.0),
+    default=Rules().retention_s,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long events are kept at least; longer where a group has not taken them.",
+)
 @_log
-def runtime(listen: tuple[str, int], data: Path, log_level: str) -> None:
+def runtime(listen: tuple[str, int], data: Path, retention: float, log_level: str) -> None:
     """Serve the Runtime: it carries the events between services and the Workflow Engine."""
+    # A short retention means a short log: it is trimmed as often as that, within bounds.
+    rules = Rules(retention_s=retention, trim_every_s=min(TRIM_EVERY_S, max(TRIM_AT_MOST_EVERY_S, retention)))
 
     async def start(resources: AsyncExitStack) -> Server:
-        part = await RuntimePart.start(data)
+        part = await RuntimePart.start(data, rules=rules)
         resources.push_async_callback(part.stop)
         face = RuntimeFace(part.broker)
         return await Server.start(face, host=listen[0], port=listen[1], on_stop=face.stop)
