@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -225,6 +226,21 @@ async def test_kept_event_expires_into_the_dead_letters(house: House) -> None:
     assert len(await house.reasons("b")) == 1
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_kept_event_is_given_or_given_up_but_never_both(house: House, turns: int) -> None:
+    """Wherever its expiry falls between the arrival and the commit of who takes it, a kept event ends in one place."""
+    await house.register(PLAIN)
+    await house.publish(event("0", "b"))
+    taking = asyncio.create_task(house.broker.publish([("a", event("1", "a"))]))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    house.clock.jump(3700)
+    await taking
+    await house.settle()
+    given, given_up = await house.statuses() == ["completed"], len(await house.reasons("b"))
+    assert (given, given_up) in {(True, 0), (False, 1)}
+
+
 async def test_kept_events_beyond_the_cap_are_given_up_oldest_first(
     open_house: Callable[..., Awaitable[House]],
 ) -> None:
@@ -415,4 +431,20 @@ async def test_wait_without_key_of_a_suspended_instance_holds_its_event(house: H
     await house.command(one.id, "suspend")
     await house.publish(event("2", "b"))
     await house.command(one.id, "resume")
+    assert await house.statuses() == ["completed"]
+
+
+async def test_instance_does_not_hold_what_it_published_under_its_own_key(house: House) -> None:
+    """An event that an instance published under the key that it stands for is not put into its own inbox."""
+    loud = {"name": "Loud", "type": "b", "source": "", "kind": "produced"}
+    tell = {"eventRef": {"triggerEventRef": "Loud", "contextAttributes": {"orderid": "x"}}}
+    say = {"name": "say", "type": "operation", "actions": [tell]}
+    events = [consumed("A", "orderid"), consumed("B", "orderid"), loud]
+    await house.register(flow("loud", waiting("begin", "A"), say, waiting("then", "B"), events=events))
+    await house.publish(event("1", "a", orderid="x"))
+    (own,) = await house.log("b")
+    assert own["orderid"] == "x"
+    (one,) = await house.instances()
+    assert (one.status, one.held) == ("waiting", 0)
+    await house.publish(event("2", "b", orderid="x"))
     assert await house.statuses() == ["completed"]
