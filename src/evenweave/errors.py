@@ -46,7 +46,7 @@ class EvenweaveError(Exception):
         return f"{self.message}: {self.hint}" if self.hint else self.message
 
 
-class InvalidDocument(EvenweaveError):  # noqa: N818 - named by what it says of the document
+class InvalidDocument(EvenweaveError):
     """A document that has errors was to be used; ``diagnostics`` holds all that is known of it, warnings included."""
 
     diagnostics: tuple[Diagnostic, ...]
@@ -56,7 +56,7 @@ class InvalidDocument(EvenweaveError):  # noqa: N818 - named by what it says of 
         self.diagnostics = tuple(diagnostics)
 
 
-class UnknownOperation(EvenweaveError):  # noqa: N818 - named by what is unknown
+class UnknownOperation(EvenweaveError):
     """A reference to an operation finds none; ``ref`` is the reference as the user wrote it."""
 
     ref: str

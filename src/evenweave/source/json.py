@@ -24,7 +24,7 @@ _WORD = pattern(r"[\w.+-]+")
 _LITERALS: Final = {"true": True, "false": False, "null": None}
 
 
-class _Syntax(Exception):  # noqa: N818 - ends the reading
+class _Syntax(Exception):
     """The text is no JSON from ``start`` on."""
 
     def __init__(self, start: int, end: int, message: str, hint: str = "", code: str = SYNTAX) -> None:

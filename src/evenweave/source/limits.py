@@ -18,7 +18,7 @@ MAX_ALIASED: Final = 100_000
 MAX_PROBLEMS: Final = 100
 
 
-class TooManyProblems(Exception):  # noqa: N818 - ends the reading, the problems are noted
+class TooManyProblems(Exception):
     """A document has so many problems that more of them help nobody."""
 
 

@@ -82,7 +82,7 @@ class _Frame:
         self.height = 0  # levels below this one
 
 
-class _Stop(Exception):  # noqa: N818 - ends the reading, the problem is noted
+class _Stop(Exception):
     """The text cannot be read any further."""
 
 
