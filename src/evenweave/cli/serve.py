@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, RuntimePart, Whole
-from evenweave.cli.files import check_files, render
 from evenweave.cli.logs import configure_logs
 from evenweave.cli.options import ADDRESS, catalog_url, runtime_url
 from evenweave.cli.remote import DEFAULTS
-from evenweave.errors import EvenweaveError, InvalidDocument
+from evenweave.cli.watching import Folder
+from evenweave.errors import EvenweaveError
 from evenweave.http.catalog import CatalogFace
 from evenweave.http.engine import EngineFace
 from evenweave.http.runtime import RuntimeFace
@@ -28,11 +26,8 @@ from evenweave.runtime.rules import Rules
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from evenweave.cli.files import Checked
-
 TRIM_EVERY_S = 10.0
 TRIM_AT_MOST_EVERY_S = 0.5
-SUFFIXES = {".yaml", ".yml", ".json"}
 
 
 def _listen(part: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -128,6 +123,9 @@ def engine(listen: tuple[str, int], data: Path, catalog: str | None, runtime: st
 def dev(folder: Path, listen: tuple[str, int], log_level: str) -> None:
     """Serve Catalog, Workflow Engine and Runtime in one process, and register what is in FOLDER.
 
+    A file that is changed or added is checked and registered at once; one that is broken is shown with what is wrong,
+    and what was registered of it before stays. Instances that run keep the definition that they began with.
+
     State is kept in FOLDER/.evenweave, so that a restart goes on where it stopped.
     """
 
@@ -137,7 +135,10 @@ def dev(folder: Path, listen: tuple[str, int], log_level: str) -> None:
         runtime_face = RuntimeFace(whole.broker)
         face = WholeFace(CatalogFace(whole.catalog).app(), EngineFace(whole.engine).app(), runtime_face)
         server = await Server.start(face, host=listen[0], port=listen[1], on_stop=runtime_face.stop)
-        await _register_folder(folder, whole)
+        watched = Folder(folder, whole)
+        await watched.register()
+        watching = asyncio.create_task(watched.watch())
+        resources.push_async_callback(_end, watching)
         return server
 
     _serve("dev", start, log_level)
@@ -164,43 +165,7 @@ async def _run(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]]) 
         await stop.wait()
 
 
-def _find_files(folder: Path) -> list[Path]:
-    """Every YAML and JSON file below a folder that is not hidden, and can be read."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.suffix in SUFFIXES and path.is_file() and not hidden:
-            if os.access(path, os.R_OK):
-                found.append(path)
-            else:
-                click.echo(f"{path} cannot be read", err=True)
-    return found
-
-
-async def _register_folder(folder: Path, whole: Whole) -> None:
-    """Register every document and definition below a folder; what is broken is shown, the rest is registered."""
-    checked = check_files([str(path) for path in _find_files(folder)], unknown="warning")
-    for file in sorted(checked, key=lambda one: one.kind != "asyncapi"):
-        if not file.claims:
-            continue  # some other YAML or JSON that happens to be here
-        # Files of one name in several folders are different documents; a reference without folders finds them too.
-        name = Path(file.name).relative_to(folder).as_posix()
-        data = file.data if file.alone is None else file.alone
-        try:
-            if not file.valid:
-                raise InvalidDocument("it has errors", file.diagnostics)
-            if file.kind == "asyncapi":
-                await whole.catalog.register(name, data)
-            else:
-                await whole.engine.register(name, data)
-        except InvalidDocument as error:
-            _show(file, name, error)
-        else:
-            click.echo(f"registered {file.name}")
-
-
-def _show(file: Checked, name: str, error: InvalidDocument) -> None:
-    # What was refused at registration names the file as it is registered; people look for it where it is.
-    found = [msgspec.structs.replace(item, file=file.name) if item.file == name else item for item in error.diagnostics]
-    click.echo(render([file], found), err=True)
-    click.echo(f"{file.name} was not registered", err=True)
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
