@@ -28,6 +28,7 @@ REASONS = (
     (("input",), "input is refused: an expression has one input"),
     (("$ENV", "env."), "the environment is refused"),
     (("debug", "halt", "stderr"), "effects are refused"),
+    (("\\\\b",), "a word boundary beside a combining character: neither engine counts it as part of a word"),
 )
 
 

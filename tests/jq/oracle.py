@@ -31,7 +31,8 @@ def plain(value: Any) -> Any:
         return [plain(element) for element in value]
     if isinstance(value, dict):
         return {key: plain(element) for key, element in value.items()}
-    return "s" + value
+    # How such a message goes on depends on how a builtin is written.
+    return NO_PATH if NO_PATH in value else "s" + value
 
 
 def message(error: str) -> Any:

@@ -145,6 +145,9 @@ def compile_field(target: Code, names: tuple[str, ...]) -> Code:
         return _one_field(target, names[0])
     if len(names) == 2:
         return _two_fields(*names)
+    if len(names) == 3:
+        inner = _two_fields(*names[:2])
+        return _one_field(inner, names[2])
 
     def run(value: Any, env: Env) -> Any:
         for name in names:

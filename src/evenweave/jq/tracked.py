@@ -116,7 +116,19 @@ def descend_items(item: Item, budget: Budget) -> Iterator[Item]:
 def keep(item: Item, output: Any) -> Item:
     """The item of an output that was not selected: it is still at the path if it is the very value there."""
     value, path = item
+    return output, path if output is value and type(output) not in _UNTRACKED else None
+
+
+def keep_text(item: Item, output: Any) -> Item:
+    """As :func:`keep`, for what may pass a string through as it is."""
+    value, path = item
     return output, path if output is value and type(output) not in NUMBERS else None
+
+
+_UNTRACKED = NUMBERS | {str}
+"""Python may share equal numbers and strings that were made independently."""
+
+_PASSES_TEXT = frozenset(("tostring", "ltrimstr", "rtrimstr", "trimstr", "trim", "ltrim", "rtrim"))
 
 
 def finish(item: Item, budget: Budget) -> list[Any]:
@@ -167,10 +179,12 @@ class Tracked:
         if isinstance(node, syntax.Assign) and node.operator:
             many = code.many()
             return Code(MANY, lambda item, env: ((output, None) for output in many(item[0], env)))
+        passes = isinstance(node, syntax.Variable) or (isinstance(node, syntax.Call) and node.name in _PASSES_TEXT)
+        hold = keep_text if passes else keep
         if code.shape is ONE:
-            return Code(ONE, lambda item, env: keep(item, run(item[0], env)))
+            return Code(ONE, lambda item, env: hold(item, run(item[0], env)))
         many = code.many()
-        return Code(MANY, lambda item, env: (keep(item, output) for output in many(item[0], env)))
+        return Code(MANY, lambda item, env: (hold(item, output) for output in many(item[0], env)))
 
     def _identity(self, node: syntax.Identity, scope: Scope) -> Code:
         return Code(ONE, lambda item, env: item)
