@@ -112,13 +112,15 @@ class LogReader:
 
     async def read(self, limit: int) -> Sequence[Delivery]:
         """See `Reader`."""
-        if self._after is None:
-            stored = await self._store.positions()
-            self._after = {channel: (each.log, each.position) for channel, each in stored.items()}
         if not self._subscription:
             await self._changed.wait()
         self._changed.clear()
         epoch = self.epoch
+        if self._after is None:
+            stored = await self._store.positions()
+            if epoch != self.epoch:
+                return ()
+            self._after = {channel: (each.log, each.position) for channel, each in stored.items()}
         reading = asyncio.ensure_future(
             self._broker.read(self._subscription, dict(self._after), max=limit, wait_s=self._wait_s)
         )
