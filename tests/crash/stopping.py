@@ -2,9 +2,11 @@
 
     python stopping.py POINT COUNT evenweave engine --listen ...
     python stopping.py POINT COUNT path/to/service.py --runtime ...
+    python stopping.py - 0 path/to/service.py --runtime ...
 
-The process is killed (SIGKILL, as a power cut would) when it passes the point for the COUNT-th time. Nothing of the
-product knows of this: the steps are wrapped from outside.
+The process is killed (SIGKILL, as a power cut would) when it passes the point for the COUNT-th time; with the point
+``-`` it is not. Nothing of the product knows of this: the steps are wrapped from outside. Services hold their messages
+for a short time only, so that what was in the hands of a dead one is soon in another's.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LEASE_S = 3.0
 POINTS = {
     # Where: what is wrapped, and whether it is stopped before it or after it.
     "engine: before commit": ("evenweave.adapters.sqlite.writer", "commit", "before"),
@@ -56,6 +59,15 @@ def plant(point: str, count: int) -> None:
     for part in outer:
         owner = getattr(owner, part)
     setattr(owner, name, _wrap(getattr(owner, name), when, count))
+
+
+def shorten_leases() -> None:
+    """Let every subscriber of this process take leases of `LEASE_S`."""
+    from evenweave.client import Service
+
+    defaults = Service.subscriber.__kwdefaults__
+    assert "lease_s" in defaults
+    defaults["lease_s"] = LEASE_S
 
 
 def _wrap(step: Callable[..., Any], when: str, count: int) -> Callable[..., Any]:
@@ -100,12 +112,14 @@ def _is_coroutine(step: Callable[..., Any]) -> bool:
 def main() -> None:
     """Plant the stop and run what is named."""
     point, count, what, *arguments = sys.argv[1:]
-    plant(point, int(count))
+    if point != "-":
+        plant(point, int(count))
     sys.argv = [what, *arguments]
     if what == "evenweave":
         from evenweave.cli import main as evenweave
 
         evenweave()
+    shorten_leases()
     sys.path.insert(0, str(Path(what).parent))
     runpy.run_path(what, run_name="__main__")
 

@@ -33,11 +33,13 @@ class StoppedStack(Stack):
         self._plant: tuple[str, str] | None = (point, str(count))
 
     def _spawn(self, name: str, command: list[str], *, stdout: int) -> subprocess.Popen[str]:
+        python, *rest = command
         if name == self.victim and self._plant is not None:
-            python, *rest = command
             what = ["evenweave", *rest[2:]] if rest[0] == "-m" else rest
             command = [python, str(STOPPING), *self._plant, *what]
             self._plant = None
+        elif name in SERVICES:
+            command = [python, str(STOPPING), "-", "0", *rest]
         return super()._spawn(name, command, stdout=stdout)
 
     def revive(self) -> None:
