@@ -20,7 +20,7 @@ _ATTEMPTS = "deadletterattempts"
 _FOR = "replayfor"
 _REPLAY = "replayid"
 _FOR_IN_JSON = b'"replayfor"'
-_REPLAY_IN_JSON = b'"replayid"'
+_MARK_IN_JSON = b'"replay'
 _OF_A_REPLAY = frozenset((_FOR, _REPLAY))
 _ADDED = _OF_A_REPLAY | {_REASON, _GROUP, _CHANNEL, _ATTEMPTS}
 
@@ -90,7 +90,7 @@ def find_group(body: bytes) -> str:
 
 def is_marked(body: bytes) -> bool:
     """Tell whether an event may carry the attributes of a replay. Never wrong where it says no."""
-    return _FOR_IN_JSON in body or _REPLAY_IN_JSON in body
+    return _MARK_IN_JSON in body
 
 
 def unmark(event: Event) -> Event:

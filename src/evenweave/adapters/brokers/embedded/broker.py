@@ -114,6 +114,7 @@ class EmbeddedBroker:
         """Let everybody who waits go, with nothing."""
         self._closed = True
         self._trimmer.close()
+        self._intake.close()
         for feed in self._feeds.values():
             feed.close()
         for id_ in list(self._pollers):

@@ -5,6 +5,7 @@ from functools import partial
 from hashlib import blake2b
 
 from evenweave.adapters.brokers.embedded.batch import Batch
+from evenweave.adapters.brokers.embedded.filter import KeyFilter
 from evenweave.adapters.brokers.embedded.log import Log
 from evenweave.adapters.sqlite import Database, DatabaseClosed, Unit, load_statements
 from evenweave.cloudevents import CloudEventError, Event, digest, encode
@@ -57,6 +58,7 @@ class Intake:
         self._numbers = 0
         # Keys of events that are not committed yet: the overlay that every lookup consults before the store.
         self._keys: dict[bytes, Batch] = {}
+        self._known = KeyFilter(database.reader, tenant, clock, self._keys.keys)
 
     def prepare(self, channel: str, event: Event) -> Prepared:
         """Encode an event and make its keys. Raises `Refused` where it cannot go into the log."""
@@ -80,7 +82,13 @@ class Intake:
         batch = self._keys.get(key)
         if batch is not None:
             return batch
-        return self._database.reader.value(_FIND_DUPLICATE, (self._tenant, key)) is not None
+        return (
+            self._known.may_have(key) and self._database.reader.value(_FIND_DUPLICATE, (self._tenant, key)) is not None
+        )
+
+    def close(self) -> None:
+        """Prepare for nothing more."""
+        self._known.close()
 
     def publish(self, events: Iterable[Prepared], *, alone: bool = False) -> Batch | None:
         """Append events that are new, and return the batch to wait for; None where all are in the log already."""
@@ -116,6 +124,7 @@ class Intake:
         batch.deliveries.append(delivery)
         batch.keys.append(key)
         self._keys[key] = batch
+        self._known.add(key)
         self._appended(channel)
 
     def own(self) -> Batch:

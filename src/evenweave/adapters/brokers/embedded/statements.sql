@@ -19,6 +19,9 @@ insert into broker_events (position, tenant, channel, dedupe, appended_ms, event
 -- name: find_duplicate
 select 1 from broker_events where tenant = ? and dedupe = ?;
 
+-- name: keys
+select dedupe from broker_events where tenant = ? and dedupe > ? order by dedupe limit ?;
+
 -- name: events_of_channel
 select position, event from broker_events
 where tenant = ? and channel = ? and position > ? and position <= ?
