@@ -154,6 +154,11 @@ class Burst:
         self._run()
         return True
 
+    @property
+    def entered(self) -> int:
+        """How many nodes it has entered so far."""
+        return self.limits.nodes - self._left
+
     def expects(self, cause: Arrival) -> bool:
         """Whether something in the instance waits for the event, or will, though it cannot take it now."""
         return find(self, cause) is not None or will_wait(self, cause)

@@ -132,6 +132,24 @@ class HistoryEntry(Struct, frozen=True):
     causes: bytes
 
 
+class Census(Struct, frozen=True):
+    """How many things are in a store.
+
+    Attributes:
+        instances: Those that have not ended, by definition and status. A *waiting* one may as well be about to move.
+        waits: Awaits that events without an echo reach.
+        kept: Events that nobody waited for yet.
+        held: Events in the inboxes of instances.
+        parked: What was put aside because nobody could handle it.
+    """
+
+    instances: Mapping[tuple[str, str], int]
+    waits: int
+    kept: int
+    held: int
+    parked: int
+
+
 class Position(Struct, frozen=True):
     """How far a channel was read: the id of its log, and the position in it."""
 
@@ -347,6 +365,10 @@ class Store(Protocol):
 
     async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:
         """What was put aside, oldest first."""
+        ...
+
+    async def census(self) -> Census:
+        """Count what is durable. It must not keep others waiting, and it should not read instances that ended."""
         ...
 
     async def prune(self, before: float, limit: int) -> bool:

@@ -14,6 +14,7 @@ from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import Refused
 from evenweave.ports.store import Wait
 from evenweave.runtime.deadletters import make_dead_letter
+from evenweave.worker.figures import Tally
 from evenweave.worker.working import OPEN, Working, no_plan
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Batch:
         self.settings = settings
         self.tenant = tenant
         self.now = now
+        self.tally = Tally()
         self.ended: list[Instance] = []
         self.due: float | None = None
         self._poison = poison
@@ -131,6 +133,7 @@ class Batch:
 
     def dead_letter(self, channel: str, event: dict[str, Any], reason: str) -> None:
         """Give an event up, with the reason."""
+        self.tally.dead_letters[channel] = self.tally.dead_letters.get(channel, 0) + 1
         letter = make_dead_letter(event, channel, self.settings.group, reason, 1)
         try:
             self.transaction.publish("", f"dead-letter/{channel}", letter)
@@ -139,6 +142,7 @@ class Batch:
 
     def park(self, instance: str, channel: str, event: dict[str, Any], reason: str) -> None:
         """Put a cause aside that cannot be handled."""
+        self.tally.parked += 1
         self.transaction.park(instance, channel, event, reason, self.now)
 
     @property
@@ -219,8 +223,11 @@ class Batch:
             self.transaction.publish(instance.id, effect.channel, effect.event)
         except Refused as error:
             # Final: the broker in this database will never take it (PROTOCOL section 4).
+            self.tally.refused += 1
             self.park(instance.id, effect.channel, effect.event, str(error))
             self._command(working, Command("fault", f"{effect.channel}: {error}", "publish"))
+        else:
+            self.tally.published += 1
 
     def _put_aside(self, working: Working, cause: Cause, reason: str, *, suspend: bool = True) -> bool:
         event = getattr(cause, "event", None) or {"cause": msgspec.to_builtins(cause)}
@@ -326,6 +333,11 @@ class Batch:
         if due is not None:
             self.due = due if self.due is None else min(self.due, due)
         transaction.save(step.instance, state, causes)
+        tally = self.tally
+        tally.bursts += 1
+        tally.nodes += working.burst.entered
+        if instance.status != working.before:
+            tally.turns.append((step.instance, working.before))
 
 
 def expiry_reason(kept: Kept) -> str:

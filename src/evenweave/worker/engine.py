@@ -14,6 +14,7 @@ from evenweave.errors import EvenweaveError
 from evenweave.worker import identity
 from evenweave.worker.definitions import Definitions, Registered
 from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.figures import CensusTaker, Snapshot
 from evenweave.worker.intake import Intake
 from evenweave.worker.mover import Mover
 from evenweave.worker.publishing import Publishing
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.catalog import Catalog
     from evenweave.ports.clock import Clock
-    from evenweave.ports.store import DefinitionRow, HistoryEntry, InstanceSummary, Parked, Store
+    from evenweave.ports.store import DefinitionRow, HistoryEntry, InstanceSummary, Parked
     from evenweave.worker.batch import Batch
+    from evenweave.worker.figures import MeasuredStore
     from evenweave.worker.reading import Reader
 
 __all__ = ["Engine", "NotFound", "NotPossible", "Registration"]
@@ -55,7 +57,7 @@ class Engine:
 
     def __init__(
         self,
-        store: Store,
+        store: MeasuredStore,
         broker: Broker,
         catalog: Catalog,
         clock: Clock,
@@ -76,6 +78,7 @@ class Engine:
         self._mover = Mover(store, clock, self.settings, tenant=tenant, definitions=Definitions([]))
         self._registrar = Registrar(self._mover, broker, catalog, clock, reader=reader, subscribed=subscribed)
         self._timers = Timers(self._mover, clock)
+        self._census = CensusTaker(store, clock)
         self._mover.on_due = self._timers.set
         self._mover.on_ended = self._registrar.on_ended
         self._publishing = None if store.holds_log else Publishing(self._mover, broker, clock)
@@ -255,6 +258,18 @@ class Engine:
             }
             for flow in self._mover.definitions.flows.values()
         ]
+
+    async def figures(self) -> Snapshot:
+        """The figures of this moment; asking keeps nobody waiting, however many instances there are."""
+        return Snapshot(
+            figures=self._mover.figures,
+            census=await self._census.take(),
+            commits=self._store.commits,
+            backlog=0 if self._publishing is None else self._publishing.backlog,
+            bytes=self._store.count_bytes(),
+            definitions=sum(each.row.active for each in self._mover.definitions),
+            ready=self.ready,
+        )
 
     # How it keeps going.
 

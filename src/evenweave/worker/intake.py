@@ -45,6 +45,7 @@ class _Unroutable(EvenweaveError):
 
     def __init__(self, delivery: Delivery, reason: str) -> None:
         super().__init__(reason)
+        self.delivery = delivery
         self.place = delivery.log, delivery.position
 
 
@@ -98,6 +99,7 @@ class Intake:
         the definition will find them (after the engine lost its folder, or while the broker is told to stop).
         """
         taken: list[Delivery] = []
+        began = self._clock.monotonic()
 
         async def work(batch: Batch) -> None:
             if self._reader.epoch != epoch:
@@ -113,21 +115,33 @@ class Intake:
                 moved = await self._mover.move(work, blocked=self._blocked(deliveries))
             except _Unroutable as error:
                 self._unroutable[error.place] = error.message
-                self._log.error("an event is parked", position=error.place, reason=error.message)
+                self._mover.figures.poisoned += 1
+                self._log.error(
+                    "an event is parked",
+                    channel=error.delivery.channel,
+                    event_id=error.delivery.event["id"],
+                    position=error.delivery.position,
+                    reason=error.message,
+                )
             else:
                 break
         self._queued.append(moved.durable)
-        moved.durable.add_done_callback(lambda done: self._done(done, taken, moved.instances))
+        moved.durable.add_done_callback(lambda done: self._done(done, taken, moved.instances, began))
 
     async def _handle(self, batch: Batch, delivery: Delivery) -> None:
         event = delivery.event
         if not self._mover.store.holds_log:
             seen = await batch.transaction.see(identity.dedupe_key(event["source"], event["id"]), delivery.digest)
             if seen == "again":
+                batch.tally.take(delivery.channel, "duplicate")
                 return
             if seen == "changed":
                 self._log.warning(
-                    "an id was used again for another event", source=event["source"], id=event["id"], taken=True
+                    "an id was used again for another event",
+                    channel=delivery.channel,
+                    source=event["source"],
+                    event_id=event["id"],
+                    taken=True,
                 )
         place = delivery.log, delivery.position
         reason = self._unroutable.get(place) if self._unroutable else None
@@ -136,13 +150,15 @@ class Intake:
             reason = refusal.reason
         if reason is not None:
             batch.park("", delivery.channel, event, reason)
+            batch.tally.take(delivery.channel, "parked")
             return
         try:
-            await route(batch, delivery.channel, event, delivery.digest)
+            outcome = await route(batch, delivery.channel, event, delivery.digest)
         except (Poisoned, StoreUnavailable):
             raise
         except Exception as error:
             raise _Unroutable(delivery, f"{type(error).__name__}: {error}") from error
+        batch.tally.take(delivery.channel, outcome)
 
     async def _wait_for_room(self) -> None:
         if self._failures:
@@ -158,7 +174,9 @@ class Intake:
         found = (self._refusals.get((each.log, each.position)) for each in deliveries)
         return {name: block for refusal in found if refusal is not None for name, block in refusal.blocked().items()}
 
-    def _done(self, done: asyncio.Future[None], deliveries: Sequence[Delivery], instances: list[str]) -> None:
+    def _done(
+        self, done: asyncio.Future[None], deliveries: Sequence[Delivery], instances: list[str], began: float
+    ) -> None:
         self._queued.remove(done)
         if done.cancelled():
             return
@@ -171,6 +189,7 @@ class Intake:
                     self._unroutable.pop((each.log, each.position), None)
                     self._refusals.pop((each.log, each.position), None)
             self._reader.acknowledge(deliveries)
+            self._mover.figures.settle(deliveries, self._clock.monotonic() - began, self._mover.now())
             return
         self._reader.reset()
         if not isinstance(error, StoreRefused):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from evenweave.worker.batch import Batch, Poisoned
+from evenweave.worker.figures import Figures
+from evenweave.worker.turns import log_turns, name_cause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -34,6 +36,7 @@ class Mover:
     """Makes transactions out of work, and keeps one bad instance from stopping the others (PROTOCOL section 2).
 
     Attributes:
+        figures: What it counts.
         on_due: Told of the earliest deadline that a batch set, once that is durable.
         on_ended: Told of the instances that a batch ended, once that is durable.
     """
@@ -44,6 +47,7 @@ class Mover:
         self.store = store
         self.settings = settings
         self.tenant = tenant
+        self.figures = Figures()
         self.on_due: Callable[[float], None] = _nothing
         self.on_ended: Callable[[list[Instance]], None] = _nothing
         self._definitions = definitions
@@ -102,7 +106,10 @@ class Mover:
                     if key in poison:
                         raise
                     poison[key] = error.reason
-                    self._log.error("cause put aside", instance=error.instance, reason=error.reason)
+                    self.figures.poisoned += 1
+                    self._log.error(
+                        "cause put aside", instance=error.instance, reason=error.reason, **name_cause(error.cause)
+                    )
                     continue
                 break
             durable = asyncio.ensure_future(batch.transaction.queue())
@@ -111,18 +118,20 @@ class Mover:
                 self._definitions = definitions
             if queued is not None:
                 queued()
-        if batch.due is not None or batch.ended:
-            due, ended = batch.due, batch.ended
-            durable.add_done_callback(lambda done: self._tell(done, due, ended))
+        durable.add_done_callback(lambda done: self._tell(done, batch))
         return Moved(durable, batch.moved)
 
-    def _tell(self, durable: asyncio.Future[None], due: float | None, ended: list[Instance]) -> None:
+    def _tell(self, durable: asyncio.Future[None], batch: Batch) -> None:
         if durable.cancelled() or durable.exception() is not None:
+            self.figures.failures += 1
             return
-        if due is not None:
-            self.on_due(due)
-        if ended:
-            self.on_ended(ended)
+        if batch.due is not None:
+            self.on_due(batch.due)
+        if batch.ended:
+            self.on_ended(batch.ended)
+        self.figures.add(batch.tally)
+        if batch.tally.turns:
+            log_turns(self._log.bind(), batch.tally.turns)
 
 
 def _nothing(_: object) -> None:

@@ -70,6 +70,7 @@ class Publishing:
                     await self._publish(list(islice(self._waiting, AT_ONCE)))
                 except (Unavailable, StoreUnavailable, StoreRefused) as error:
                     failures += 1
+                    self._mover.figures.retries += 1
                     delay_s = after_failures(failures)
                     self._log.warning(
                         "publishing waits", error=str(error), waiting=self.backlog, delay_s=round(delay_s, 2)
@@ -133,7 +134,13 @@ class Publishing:
 
     async def _park(self, item: Outgoing, reason: str) -> None:
         """Put an event aside that the broker will never take, and fault its instance with the reason."""
-        self._log.error("an event is refused", instance=item.instance, channel=item.channel, reason=reason)
+        self._log.error(
+            "an event is refused",
+            instance=item.instance,
+            channel=item.channel,
+            event_id=item.event.get("id"),
+            reason=reason,
+        )
         try:
             await self._park_one(item, reason, fault=True)
         except StoreRefused as error:
@@ -146,6 +153,7 @@ class Publishing:
         async def work(made: Batch) -> None:
             made.transaction.sent(item.sequence)
             made.park(item.instance, item.channel, item.event, reason)
+            made.tally.refused += 1
             working = await made.open(item.instance) if fault and item.instance else None
             if working is not None and not working.stranded and allows(working.instance.status, "fault"):
                 await made.give(working, Command("fault", f"{item.channel}: {reason}", "publish"))

@@ -109,8 +109,11 @@ class Timers:
                 at = working.instance.due
                 if working.instance.status == "running":
                     await batch.give(working, Continue())
-                elif at is not None and at <= batch.now and not await batch.give(working, Deadline()):
-                    self._stuck.add(id_)
+                elif at is not None and at <= batch.now:
+                    if await batch.give(working, Deadline()):
+                        batch.tally.lates_s.append(batch.now - at)
+                    else:
+                        self._stuck.add(id_)
 
         moved = await self._mover.move(work, blocked={} if block is None else {due[0]: block})
         await moved.durable

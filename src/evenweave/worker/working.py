@@ -19,6 +19,7 @@ class Working:
     """An instance that moves in a batch.
 
     Attributes:
+        before: Its status before this batch.
         burst: Its burst.
         stranded: Its plan is gone or cannot be read by this version: it keeps what comes for it until one can.
         causes: What moved it so far.
@@ -28,11 +29,12 @@ class Working:
         touched: Something about it has to be written though no cause moved it.
     """
 
-    __slots__ = ("absorbed", "burst", "causes", "claims", "instance", "listens", "stranded", "touched")
+    __slots__ = ("absorbed", "before", "burst", "causes", "claims", "instance", "listens", "stranded", "touched")
 
     def __init__(self, burst: Burst, *, stranded: bool = False) -> None:
         self.burst = burst
         self.instance: Instance = burst.instance
+        self.before: str = burst.instance.status
         self.stranded = stranded
         self.causes: list[Cause] = []
         self.absorbed = 0

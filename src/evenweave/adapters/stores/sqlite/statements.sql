@@ -43,6 +43,18 @@ from correlations c join instances i on i.tenant = c.tenant and i.id = c.instanc
 where c.tenant = ? and i.sequence > ? and (? = '' or i.status = ?) and (? = '' or i.definition = ?) and c.key = ?
 order by i.sequence limit ?
 
+-- name: census_live
+select definition, count(*) from instances
+where tenant = ? and status not in ('completed', 'cancelled') group by definition
+
+-- name: census_stopped
+select definition, status, count(*) from instances
+where tenant = ? and status in ('faulted', 'suspended') group by definition, status
+
+-- name: census_rows
+select (select count(*) from waits where tenant = ?1), (select count(*) from kept where tenant = ?1),
+    (select count(*) from inbox where tenant = ?1), (select count(*) from parked where tenant = ?1)
+
 -- name: has_live
 select 1 from instances
 where tenant = ? and definition = ? and digest = ? and status not in ('completed', 'cancelled') limit 1

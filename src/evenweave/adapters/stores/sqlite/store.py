@@ -14,6 +14,7 @@ from evenweave.adapters.stores.sqlite.overlay import Overlay
 from evenweave.adapters.stores.sqlite.transaction import SqliteTransaction
 from evenweave.engine import codec
 from evenweave.ports.store import (
+    Census,
     DefinitionRow,
     HistoryEntry,
     InstanceSummary,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from evenweave.adapters.sqlite import Database
     from evenweave.engine import Instance
     from evenweave.ports.clock import Clock
+    from evenweave.runtime.figures import Commits
 
 PACKAGE = "evenweave.adapters.stores.sqlite"
 MIGRATIONS = Migrations("engine", PACKAGE)
@@ -90,6 +92,15 @@ class SqliteStore:
     def holds_log(self) -> bool:
         """Whether the broker's log is in the same database."""
         return self.log is not None
+
+    @property
+    def commits(self) -> Commits:
+        """What the database did since the start."""
+        return self.database.commits
+
+    def count_bytes(self) -> int:
+        """The size of the database and of its WAL."""
+        return self.database.count_bytes()
 
     def begin(self) -> SqliteTransaction:
         """A new transaction."""
@@ -187,6 +198,22 @@ class SqliteStore:
         """What was put aside, oldest first."""
         rows = self.reader.rows(self.sql["parked"], (self.tenant, after, limit))
         return [Parked(row[0], row[1], row[2], _DECODE(row[3]), row[4], row[5]) for row in rows]
+
+    async def census(self) -> Census:
+        """Count what is durable, beside the loop, from indexes that hold no ended instance."""
+        query, sql = self.database.query, self.sql
+        try:
+            stopped = await query(sql["census_stopped"], (self.tenant,))
+            live = await query(sql["census_live"], (self.tenant,))
+            ((waits, kept, held, parked),) = await query(sql["census_rows"], (self.tenant,))
+        except Exception as error:
+            raise _explain(error) from error
+        instances = {(definition, status): count for definition, status, count in stopped}
+        for definition, count in live:
+            # The queries are not of one moment: a difference is never shown as less than none.
+            still = sum(instances.get((definition, status), 0) for status in ("faulted", "suspended"))
+            instances[definition, "waiting"] = max(0, count - still)
+        return Census(instances, waits, kept, held, parked)
 
     async def prune(self, before: float, limit: int) -> bool:
         """Remove old dedupe keys and tombstones, in one small step; whether some are left."""
