@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint types floors unit format clean
+.PHONY: demo test lint types floors unit format clean jq-conformance bench-jq bench-quick
 
 demo: $(STAMP)
 	$(BIN)/evenweave demo
@@ -24,6 +24,18 @@ floors: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/pytest -n auto
+
+# jq's own test files, where they are (see CONTRIBUTING.md).
+jq-conformance: $(STAMP)
+	$(BIN)/python bench/jq/conformance.py
+
+# Microseconds an expression, next to libjq in the same run.
+bench-jq: $(STAMP)
+	$(BIN)/python bench/jq/bench_jq.py
+
+# Orders a second, next to the floor in the same run.
+bench-quick: $(STAMP)
+	$(BIN)/python bench/orders.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -65,6 +65,8 @@ def truth(expression: Expression, data: Any, scope: Scope) -> bool:
     Raises:
         Fault: It yields something that is not a boolean (0.8: conditions must be), or fails.
     """
+    if expression.selects:
+        return any(found is not None and found is not False for found in outputs(expression, data, scope))
     found = value(expression, data, scope)
     if found.__class__ is bool:
         return bool(found)

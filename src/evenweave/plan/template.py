@@ -18,12 +18,14 @@ class Expression:
         source: Its text as written, for errors.
         reference: JSON pointer of the text in the definition.
         names: The variables that it reads; they are passed to the program.
+        selects: The language only selects (JSONPath): a condition is true where it selects something.
     """
 
     program: Program
     source: str
     reference: str
     names: tuple[str, ...] = ()
+    selects: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ class Workflow(Node, frozen=True, kw_only=True):
     )
     start: Annotated[Start, Property(doc="The first state and its schedule.")] | None = None
     spec_version: Annotated[str, Property(doc='Version of the language: "0.8".', min_length=1)]
-    expression_lang: Annotated[str, Property(doc="Expression language: jq.", min_length=1)] = "jq"
+    expression_lang: Annotated[str, Property(doc="Expression language: jq or jsonpath.", min_length=1)] = "jq"
     timeouts: Annotated[Timeouts, Property(doc="Time-outs of the workflow.", resource=True)] | None = None
     errors: Annotated[tuple[ErrorDef, ...], Property(doc="Known errors.", min_items=1, resource=True)] = ()
     keep_active: Annotated[bool, Property(doc="If true, an instance ends only by terminate or time-out.")] = False

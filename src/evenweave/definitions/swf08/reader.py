@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from evenweave import jq
+from evenweave.definitions.language import compile_expression, find_obstacle
 from evenweave.definitions.swf08.expression import (
     PREDEFINED,
     Embedded,
@@ -41,7 +42,9 @@ class Reader:
         self._resolve = resolve
         self._variables: tuple[str, ...] = PREDEFINED
         self._compiled: dict[tuple[str, tuple[str, ...]], jq.JqSyntaxError | None] = {}
-        self._jq = written.get("expressionLang", "jq") == "jq"
+        language = written.get("expressionLang", "jq")
+        # What cannot be compiled here is one finding for the whole definition (SW307), not one for each expression.
+        self._language = language if isinstance(language, str) and find_obstacle(language) is None else ""
         self.programs: Mapping[str, Expression] = {}
         self.programs = self._expression_functions(written)
 
@@ -134,12 +137,12 @@ class Reader:
 
     def _check(self, program: str, ref: str, offset: int) -> str:
         """Compile a program; report what is wrong with it; return what is to be run."""
-        if not self._jq:
+        if not self._language:
             return program
         error = self._compile(program)
         if error is None:
             return program
-        mended = jq.read_quotes(program, variables=self._variables)
+        mended = jq.read_quotes(program, variables=self._variables) if self._language == "jq" else None
         if mended is not None:
             at = next(index for index, pair in enumerate(zip(program, mended, strict=False)) if pair[0] != pair[1])
             end = program.index("'", at + 1) + 1
@@ -158,7 +161,7 @@ class Reader:
         key = (program, self._variables)
         if key not in self._compiled:
             try:
-                jq.compile(program, variables=self._variables)
+                compile_expression(self._language, program, self._variables)
             except jq.JqSyntaxError as error:
                 self._compiled[key] = error
             else:

@@ -46,7 +46,7 @@ def compile(  # noqa: A001 - the room is a compiler
         digest: Content digest of the document and its operations.
     """
     diagnostics = [*find_unsupported(document, workflow)]
-    expressions = Expressions(document, diagnostics)
+    expressions = Expressions(document, diagnostics, workflow.expression_lang)
     events = Events(document, workflow, operations, expressions, diagnostics)
     states = States(workflow, events, expressions)
     nodes: dict[str, AnyNode] = {}

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from evenweave.definitions.language import find_obstacle
 from evenweave.definitions.swf08.lint.scope import Scope
 from evenweave.definitions.swf08.model import (
     Action,
@@ -46,11 +47,11 @@ def check_version(scope: Scope) -> Iterator[Finding]:
 
 
 def check_language(scope: Scope) -> Iterator[Finding]:
-    """SW307: expressions are jq."""
-    language = scope.workflow.expression_lang
-    if language != "jq":
-        hint = "write the expressions in jq and take expressionLang away"
-        yield Finding("SW307", "/expressionLang", f'expressions in "{language}" are not supported', hint)
+    """SW307: expressions are in a language that can be compiled here."""
+    obstacle = find_obstacle(scope.workflow.expression_lang)
+    if obstacle is not None:
+        message, hint = obstacle
+        yield Finding("SW307", "/expressionLang", message, hint)
 
 
 def check_sources(scope: Scope) -> Iterator[Finding]:
