@@ -42,11 +42,17 @@ def outputs(expression: Expression, data: Any, scope: Scope) -> list[Any]:
             return program.all(data, scope.budget, **{name: known.get(name) for name in expression.names})
         return program.all(data, scope.budget)
     except jq.JqError as error:
-        raise Fault("expression", f"{error} in ${{ {expression.source} }}", expression.reference) from None
+        raise _fault(error, expression) from None
 
 
 def value(expression: Expression, data: Any, scope: Scope) -> Any:
     """The expression's output: nothing counts as null, several are an array."""
+    program = expression.program
+    if program.single and not expression.names:
+        try:
+            return program.first(data, scope.budget)
+        except jq.JqError as error:
+            raise _fault(error, expression) from None
     found = outputs(expression, data, scope)
     if len(found) == 1:
         return found[0]
@@ -89,7 +95,7 @@ def path(expression: Expression, data: Any, scope: Scope) -> list[Any]:
     try:
         found = expression.program.paths(data, scope.budget, **{name: known.get(name) for name in expression.names})
     except jq.JqError as error:
-        raise Fault("expression", f"{error} in ${{ {expression.source} }}", expression.reference) from None
+        raise _fault(error, expression) from None
     if len(found) != 1:
         raise Fault(
             "expression",
@@ -134,3 +140,7 @@ def describe(item: Any) -> str:
         return f"an {'object' if isinstance(item, dict) else 'array'} of {len(item)} values"
     shown = text(item) if not isinstance(item, str) else msgspec.json.encode(item[:100]).decode()
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _fault(error: jq.JqError, expression: Expression) -> Fault:
+    return Fault("expression", f"{error} in ${{ {expression.source} }}", expression.reference)

@@ -76,11 +76,12 @@ class Program:
             another; ``None`` if it may read all of its input. What is not below one of them has no influence on the
             outputs.
         is_path: Whether the program is a path expression, so that :meth:`paths` can work on it.
+        single: Whether it has at most one output, so that :meth:`first` is all there is.
     """
 
     __slots__ = (
-        "_env", "_finish", "_make_paths", "_many", "_one", "_paths", "_quick", "_run",
-        "is_path", "reads", "source", "variables",
+        "_env", "_finish", "_make_paths", "_many", "_paths", "_quick", "_run",
+        "is_path", "reads", "single", "source", "variables",
     )  # fmt: skip
 
     def __init__(self, source: str, variables: Sequence[str], parts: Parts) -> None:
@@ -94,7 +95,7 @@ class Program:
         code = parts.code
         self._run = code.run
         self._many = code.many()
-        self._one = code.shape is not MANY
+        self.single = code.shape is not MANY
         # A program without loops, variables and literals beyond a double needs no budget of its own.
         quick = code.shape is ONE and not self.variables and not parts.loops and parts.finish is None
         self._env: Env = (Budget(),)
@@ -115,7 +116,7 @@ class Program:
                 return self._quick(value, self._env)
             except RecursionError:
                 raise _too_nested() from None
-        if not self._one:
+        if not self.single:
             for output in self.iter(value, budget, **variables):
                 return output
             return None

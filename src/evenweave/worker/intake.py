@@ -11,6 +11,7 @@ import structlog
 from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import UnknownSubscription
 from evenweave.ports.store import StoreRefused, StoreUnavailable
+from evenweave.runtime.deadletters import replay_id
 from evenweave.worker import identity
 from evenweave.worker.batch import Block, Poisoned
 from evenweave.worker.delay import after_failures, pause
@@ -131,7 +132,10 @@ class Intake:
     async def _handle(self, batch: Batch, delivery: Delivery) -> None:
         event = delivery.event
         if not self._mover.store.holds_log:
-            seen = await batch.transaction.see(identity.dedupe_key(event["source"], event["id"]), delivery.digest)
+            # A replay is meant to come again (PROTOCOL section 3): each is an event of its own here.
+            replay = replay_id(event)
+            key = identity.dedupe_key(event["source"], f"{event['id']}\0{replay}" if replay else event["id"])
+            seen = await batch.transaction.see(key, delivery.digest)
             if seen == "again":
                 batch.tally.take(delivery.channel, "duplicate")
                 return
