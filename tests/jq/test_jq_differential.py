@@ -111,4 +111,6 @@ def test_differential_answers_as_libjq(program: str, value: Any) -> None:
     assume(oracle.UNDECIDED not in (found[1], expected[1]))
     # Which of two errors in a path expression comes first depends on how a builtin is written.
     assume(not (found[1] and expected[1] and oracle.NO_PATH in (found[1], expected[1])))
+    # Whether a value that was made passes for the one at the empty path depends on what an implementation shares.
+    assume(oracle.NO_PATH not in (found[1], expected[1]) or [] not in found[0] + expected[0])
     assert found == expected
