@@ -15,7 +15,7 @@ from typing import Any
 import apsw
 import msgspec
 import pytest
-from three_parts import ORDER, Parts, new, read_all, serve_shop, until
+from three_parts import ORDER, Parts, new, read_all, shop, until
 
 from evenweave.app import Whole
 
@@ -68,14 +68,13 @@ async def check(statuses: list[str], broker: Any, orders: int) -> None:
 
 async def finish(whole: Whole) -> None:
     """Let all orders end."""
-    shop = asyncio.create_task(serve_shop(whole.broker))
-    await whole.broker.publish([("new", new(str(number))) for number in range(ORDERS)])
 
     async def completed() -> int:
         return len(await whole.engine.instances(status="completed", limit=1000))
 
-    await until(completed, ORDERS)
-    shop.cancel()
+    async with shop(whole.broker):
+        await whole.broker.publish([("new", new(str(number))) for number in range(ORDERS)])
+        await until(completed, ORDERS)
 
 
 async def test_whole_that_is_killed_again_and_again_loses_and_doubles_nothing(tmp_path: Path) -> None:
@@ -95,24 +94,23 @@ async def test_engine_that_is_killed_again_and_again_loses_and_doubles_nothing(t
     parts = Parts(tmp_path)
     await parts.start_catalog()
     await parts.start_runtime()
-    shop = asyncio.create_task(serve_shop(parts.broker))
     arguments = str(tmp_path), parts.url("catalog"), parts.url("runtime")
-    await parts.broker.publish([("new", new(str(number))) for number in range(ORDERS // 2)])
-    for bursts in (1, 30, 70, 110, 150):
-        child = start_child(*arguments)
-        await asyncio.to_thread(kill_when, child, tmp_path / "engine.db", bursts)
-        if bursts == 30:
-            rest = [("new", new(str(number))) for number in range(ORDERS // 2, ORDERS)]
-            await parts.broker.publish(rest)
-    await parts.start_engine()
-    await until(parts.statuses, ["completed"] * ORDERS)
+    async with shop(parts.broker):
+        await parts.broker.publish([("new", new(str(number))) for number in range(ORDERS // 2)])
+        for bursts in (1, 30, 70, 110, 150):
+            child = start_child(*arguments)
+            await asyncio.to_thread(kill_when, child, tmp_path / "engine.db", bursts)
+            if bursts == 30:
+                rest = [("new", new(str(number))) for number in range(ORDERS // 2, ORDERS)]
+                await parts.broker.publish(rest)
+        await parts.start_engine()
+        await until(parts.statuses, ["completed"] * ORDERS)
 
     async def told() -> int:
         return len(await read_all(parts.broker, "tell"))
 
     await until(told, ORDERS)
     await check(await parts.statuses(), parts.broker, ORDERS)
-    shop.cancel()
     await parts.stop()
 
 
@@ -142,13 +140,12 @@ async def test_engine_that_dies_between_publishing_and_forgetting_publishes_no_s
         connection.execute("update positions set position = 0")
     connection.close()
     await parts.start_engine()
-    shop = asyncio.create_task(serve_shop(parts.broker))
-    await until(parts.statuses, ["completed"] * 10)
 
     async def left() -> int:
         return count(tmp_path / "engine.db", "outbox")
 
-    await until(left, 0)
+    async with shop(parts.broker):
+        await until(parts.statuses, ["completed"] * 10)
+        await until(left, 0)
     await check(await parts.statuses(), parts.broker, 10)
-    shop.cancel()
     await parts.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from evenweave.http.runtime import RuntimeFace
 from evenweave.http.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
 SHOP = b"""
@@ -78,12 +79,25 @@ def answer(ask: dict[str, Any]) -> dict[str, Any]:
 
 
 async def serve_shop(broker: Any) -> None:
-    """Answer every question, for ever."""
+    """Answer every question, until the broker is closed."""
     group = await broker.subscribe("shop", ["ask"])
     while True:
         for asked in await broker.deliveries(group.id, 50, 10.0):
             await broker.publish([("answer", answer(asked.event))])
             await broker.settle(group.id, [asked.lease])
+        # A broker that has been closed answers at once, with nothing.
+        await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def shop(broker: Any) -> AsyncIterator[None]:
+    """Have the shop beside the test."""
+    task = asyncio.create_task(serve_shop(broker))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def read_all(broker: Any, channel: str) -> list[dict[str, Any]]:
