@@ -6,7 +6,7 @@ counted.
 """
 
 from evenweave.engine.burst import Burst, Step, start, step
-from evenweave.engine.causes import Arrival, Begin, Cause, Command, Continue, Deadline
+from evenweave.engine.causes import Arrival, Begin, Cause, Command, Continue, Deadline, Migrate
 from evenweave.engine.effects import Claim, Effect, Forget, Listen, Publish
 from evenweave.engine.instance import Fiber, Frame, Instance, Reason, Status, fresh
 from evenweave.engine.limits import LIMITS, Limits
@@ -28,6 +28,7 @@ __all__ = [
     "Instance",
     "Limits",
     "Listen",
+    "Migrate",
     "Publish",
     "Reason",
     "Status",

@@ -7,27 +7,31 @@ burst that fails leaves nothing behind.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 
 from msgspec import Struct
 
 from evenweave import jq
-from evenweave.engine import correlate, evaluate, life
-from evenweave.engine.causes import Arrival, Begin, Cause, Command, Continue, Deadline
-from evenweave.engine.effects import Claim, Effect
+from evenweave.engine import evaluate, life, migration
+from evenweave.engine.beginning import begin
+from evenweave.engine.causes import Arrival, Begin, Cause, Command, Continue, Deadline, Migrate
+from evenweave.engine.commands import command
 from evenweave.engine.fault import Fault
-from evenweave.engine.instance import Fiber, Frame, Instance, Opening, Reason, copy, fresh
+from evenweave.engine.instance import Fiber, Frame, Instance, Reason, copy, fresh
 from evenweave.engine.joins import Join, find_joins
 from evenweave.engine.limits import LIMITS, Limits
-from evenweave.engine.listening import adopt, find, forget, will_wait
-from evenweave.engine.moves import push, stop
+from evenweave.engine.listening import find, forget, will_wait
+from evenweave.engine.moves import stop
 from evenweave.engine.nodes import AGAIN, ENDED, ENTER, EXPIRE, await_
 from evenweave.plan.nodes import Do
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from evenweave.engine.effects import Effect
     from evenweave.plan.nodes import AnyNode, Plan
+
+    FindPlan = Callable[[str, str], Plan | None]
 
 __all__ = ["LIMITS", "Burst", "Limits", "Step", "fresh", "start", "step"]
 
@@ -47,7 +51,20 @@ class Step(Struct, frozen=True):
     taken: list[bool]
 
 
-def step(plan: Plan, instance: Instance, causes: Sequence[Cause], *, now: float, limits: Limits = LIMITS) -> Step:
+def no_other(_definition: str, _digest: str) -> Plan | None:
+    """Finds no plan: for bursts in which nothing migrates."""
+    return None
+
+
+def step(
+    plan: Plan,
+    instance: Instance,
+    causes: Sequence[Cause],
+    *,
+    now: float,
+    limits: Limits = LIMITS,
+    find_plan: FindPlan = no_other,
+) -> Step:
     """Move the instance by all the causes, in order, in one burst.
 
     The argument is not changed. The same arguments give the same result, byte for byte.
@@ -58,11 +75,12 @@ def step(plan: Plan, instance: Instance, causes: Sequence[Cause], *, now: float,
         causes: What moves it.
         now: Seconds since the epoch.
         limits: What the burst may use up.
+        find_plan: Finds the plan that a migration names.
 
     Raises:
         evenweave.engine.life.NotAllowed: A command that the status does not allow.
     """
-    burst = Burst(plan, instance, now=now, limits=limits)
+    burst = Burst(plan, instance, now=now, limits=limits, find_plan=find_plan)
     taken = [burst.apply(cause) for cause in causes]
     return burst.close(taken)
 
@@ -84,6 +102,7 @@ class Burst:
         limits: What the burst may use up.
         effects: What it has asked of the outside.
         trace: The traceparent and tracestate that published events carry.
+        find_plan: Finds the plan that a migration names.
     """
 
     __slots__ = (
@@ -93,6 +112,7 @@ class Burst:
         "_left",
         "_ready",
         "effects",
+        "find_plan",
         "instance",
         "limits",
         "now",
@@ -100,11 +120,24 @@ class Burst:
         "trace",
     )
 
-    def __init__(self, plan: Plan, instance: Instance, *, now: float, limits: Limits = LIMITS) -> None:
+    # What runs a node; a recording takes others (`evenweave.engine.recording`).
+    ENTER: ClassVar[Mapping[type, Callable[..., Any]]] = ENTER
+    AGAIN: ClassVar[Mapping[type, Callable[..., Any]]] = AGAIN
+
+    def __init__(
+        self,
+        plan: Plan,
+        instance: Instance,
+        *,
+        now: float,
+        limits: Limits = LIMITS,
+        find_plan: FindPlan = no_other,
+    ) -> None:
         self.plan = plan
         self.instance = copy(instance)
         self.now = now
         self.limits = limits
+        self.find_plan = find_plan
         self.effects: list[Effect] = []
         self.trace: tuple[Any, Any] = (None, None)
         self._ready: deque[Fiber] = deque()
@@ -119,36 +152,40 @@ class Burst:
         """Move the instance by one cause; whether it took it.
 
         Raises:
-            life.NotAllowed: A command that the status does not allow, or a beginning after the first.
+            life.NotAllowed: A command that the status does not allow, or a beginning after the first; the burst must
+                not be used any more, but for `evenweave.engine.migration.CannotMigrate`.
         """
         status = self.instance.status
         self.trace = (None, None)
         match cause:
             case Arrival():
                 if status == "running":
-                    self._wake()
+                    self.wake()
                 elif status != "waiting":
                     return False
                 if not await_.arrive(self, cause):
                     return False
             case Begin():
-                self._turn("start")
-                self._begin(cause)
+                self.turn("start")
+                begin(self, cause)
             case Deadline():
                 if status == "running":
-                    self._wake()
+                    self.wake()
                 elif status != "waiting":
                     return False
-                if not self._expire():
+                if not self.expire():
                     return False
             case Continue():
                 if status != "running":
                     return False
-                self._wake()
-                self._expire()
+                self.wake()
+                self.expire()
             case Command():
-                if not self._command(cause):
+                if not command(self, cause):
                     return True
+            case Migrate():
+                migration.migrate(self, cause)
+                return True
             case _:
                 assert_never(cause)
         self._run()
@@ -169,55 +206,7 @@ class Burst:
         self.instance.updated = self.now
         return Step(self.instance, self.effects, taken)
 
-    def _begin(self, cause: Begin) -> None:
-        instance = self.instance
-        instance.data = cause.input
-        if cause.event is not None:
-            self.carry(cause.event)
-            instance.opening = Opening(cause.start, cause.event)
-            accept = self.plan.starts[cause.start].accept
-            adopt(self, accept, cause.event)
-            claimed = correlate.claim(accept.match, cause.event)
-            if claimed:
-                instance.claims = [claimed]
-                self.effects.append(Claim(claimed))
-        fiber = Fiber(self.take(), 0, 0, [])
-        instance.fibers.append(fiber)
-        push(self, fiber, self.plan.root, cause.input)
-        self.queue(fiber, self.plan.root)
-
-    def _command(self, cause: Command) -> bool:
-        """Do what a command asks for; whether the instance runs now."""
-        instance = self.instance
-        match cause.verb:
-            case "cancel":
-                self._turn("cancel")
-                self._end_all()
-                instance.reason = Reason(cause.type, cause.reason or "cancelled", "", self.now)
-            case "suspend":
-                self._turn("suspend")
-                instance.reason = Reason(cause.type, cause.reason or "suspended", "", self.now)
-            case "fault":
-                self._turn("fault")
-                instance.reason = Reason(cause.type, cause.reason, "", self.now)
-            case "resume" if instance.status == "suspended" and not instance.counter:
-                self._turn("reopen")  # it was suspended before it began
-                instance.reason = None
-            case "resume" | "retry":
-                self._turn(cause.verb)
-                instance.reason = None
-                instance.bursts = 0
-                for fiber in instance.fibers:
-                    if fiber.blocked == "fault":
-                        fiber.blocked = ""
-                self._wake()
-                self._expire()
-                return True
-            case _:
-                assert_never(cause.verb)
-        return False
-
-    def _expire(self) -> bool:
+    def expire(self) -> bool:
         """Tell every frame whose deadline is over, the earliest first; whether there is one."""
         over = [
             (frame.deadline, frame.activation, fiber, frame)
@@ -240,7 +229,7 @@ class Burst:
         fiber.again = again
         self._ready.append(fiber)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """Give a turn to what was left over from a burst that was too long, or stopped."""
         waiting = set(map(id, self._ready))
         self._ready.extend(
@@ -252,7 +241,7 @@ class Burst:
     def _run(self) -> None:
         instance, ready = self.instance, self._ready
         if instance.status == "waiting":
-            self._turn("move")
+            self.turn("move")
         while ready and self._left > 0 and instance.status == "running":
             fiber = ready.popleft()
             if fiber.frames:
@@ -263,17 +252,17 @@ class Burst:
         if instance.status != "running":
             ready.clear()
         elif ready:
-            self._turn("pause")
+            self.turn("pause")
             instance.bursts += 1
             if instance.bursts > self.limits.bursts:
-                self._turn("suspend")
+                self.turn("suspend")
                 limit = f"{self.limits.bursts} bursts of {self.limits.nodes} nodes without waiting"
                 instance.reason = Reason("limit", limit, "", self.now)
         elif instance.fibers or self.plan.keep_active:
-            self._turn("wait")
+            self.turn("wait")
             instance.bursts = 0
         else:
-            self._turn("end")
+            self.turn("end")
 
     def _advance(self, fiber: Fiber) -> None:
         """Run a fiber until it waits, ends, or the burst is too long."""
@@ -292,23 +281,25 @@ class Burst:
                 self._left -= 1
                 if again:
                     again = False
-                    node = AGAIN[current.__class__](self, fiber, fiber.frames[-1], current)
+                    node = self.AGAIN[current.__class__](self, fiber, fiber.frames[-1], current)
                 else:
-                    node = ENTER[current.__class__](self, fiber, current)
+                    node = self.ENTER[current.__class__](self, fiber, current)
         except Fault as fault:
-            self._fault(fiber, current, fault)
+            self.fault(fiber, current, fault)
         except RecursionError:
-            self._fault(fiber, current, Fault("limit", "the data is nested too deeply"))
+            self.fault(fiber, current, Fault("limit", "the data is nested too deeply"))
 
-    def _fault(self, fiber: Fiber, node: AnyNode, fault: Fault) -> None:
+    def fault(self, fiber: Fiber, node: AnyNode, fault: Fault) -> None:
+        """Stop where a node failed."""
         # A node that has made its frame goes on from there; a Do that has not come to its first node is entered again.
         entered = node.__class__ is not Do and fiber.frames[-1].position == node.position
         stop(fiber, node, fault, again=entered)
         fiber.blocked = "fault"
-        self._turn("fault")
+        self.turn("fault")
         self.instance.reason = Reason(fault.type, fault.title, fault.reference, self.now)
 
-    def _turn(self, turn: life.Turn) -> None:
+    def turn(self, turn: life.Turn) -> None:
+        """Take a turn in the life cycle."""
         self.instance.status = life.after(self.instance.status, turn)
 
     # What moves and nodes ask for.
@@ -333,6 +324,11 @@ class Burst:
         instance = self.instance
         instance.counter = value = instance.counter + 1
         return value
+
+    def replan(self, plan: Plan) -> None:
+        """Go on by another plan."""
+        self.plan = plan
+        self._base = self._bound = None
 
     def scope(self, fiber: Fiber) -> evaluate.Scope:
         """What expressions see in this fiber."""
@@ -380,10 +376,11 @@ class Burst:
 
     def terminate(self) -> None:
         """End the instance, whatever else goes on in it."""
-        self._turn("end")
-        self._end_all()
+        self.turn("end")
+        self.end_all()
 
-    def _end_all(self) -> None:
+    def end_all(self) -> None:
+        """Leave everything, and take back whatever is waited for."""
         instance = self.instance
         instance.data = self.data
         instance.opening = None

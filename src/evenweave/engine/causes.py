@@ -7,18 +7,25 @@ from typing import Any, Literal
 from msgspec import Struct
 
 
-class Begin(Struct, frozen=True, tag_field="cause", tag="begin"):
+class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="begin"):
     """The instance starts: with its input and, where an event started it, that event.
 
     Attributes:
         input: The data of the instance; an event's payload is folded in by the definition's own rules.
         event: The event that started it.
         start: Which of the plan's starts it matched.
+        at: The position of the outermost scope's node to begin with; ``None`` is the first. So begins a fork of another
+            instance: its input is the data that the other had there.
+        correlation: What a fork correlates by, by lower-case name.
+        claims: The correlation keys that a fork stands for; nobody else may.
     """
 
     input: Any
     event: dict[str, Any] | None = None
     start: int = 0
+    at: str | None = None
+    correlation: dict[str, Any] = {}
+    claims: list[str] = []
 
 
 class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):
@@ -46,19 +53,35 @@ class Continue(Struct, frozen=True, tag_field="cause", tag="continue"):
     """The rest of a burst that was too long."""
 
 
-class Command(Struct, frozen=True, tag_field="cause", tag="command"):
+class Command(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="command"):
     """What a person asks for, or the shell around the engine.
 
     Attributes:
-        verb: The command. ``retry`` lets a faulted instance run the node again that stopped it; ``fault`` is the
-            shell's: something that the instance asked for can never be done.
+        verb: The command. ``retry`` lets a faulted instance run the node again that stopped it, ``skip`` lets it go on
+            behind it; ``fault`` is the shell's: something that the instance asked for can never be done.
         reason: One sentence that says why, for the instance's reason.
         type: The type of the reason.
+        patch: For ``retry`` and ``skip``: what to put into the data of the stopped fiber first, by jq path.
     """
 
-    verb: Literal["suspend", "resume", "cancel", "fault", "retry"]
+    verb: Literal["suspend", "resume", "cancel", "fault", "retry", "skip"]
     reason: str = ""
     type: str = "command"
+    patch: dict[str, Any] = {}
 
 
-Cause = Begin | Arrival | Deadline | Continue | Command
+class Migrate(Struct, frozen=True, tag_field="cause", tag="migrate"):
+    """The instance goes on by another plan of its definition.
+
+    Attributes:
+        digest: Of the definition that it goes on by.
+        version: The version of that, as written.
+        before: The digest of what it ran until now, so that its history can be replayed.
+    """
+
+    digest: str
+    version: str
+    before: str
+
+
+Cause = Begin | Arrival | Deadline | Continue | Command | Migrate

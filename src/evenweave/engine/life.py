@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from evenweave.engine.instance import Status
 
 Turn = Literal[
-    "start", "move", "pause", "wait", "end", "fault", "suspend", "resume", "reopen", "cancel", "retry", "skip"
+    "start",
+    "move",
+    "pause",
+    "wait",
+    "end",
+    "fault",
+    "suspend",
+    "resume",
+    "reopen",
+    "cancel",
+    "retry",
+    "skip",
+    "migrate",
 ]
 
 LIFE: dict[tuple[Status, Turn], Status] = {
@@ -42,6 +54,11 @@ LIFE: dict[tuple[Status, Turn], Status] = {
     ("faulted", "retry"): "running",
     ("faulted", "skip"): "running",
     ("faulted", "cancel"): "cancelled",
+    # Another version of its definition is no move: it stays where it is.
+    ("running", "migrate"): "running",
+    ("waiting", "migrate"): "waiting",
+    ("suspended", "migrate"): "suspended",
+    ("faulted", "migrate"): "faulted",
 }
 
 

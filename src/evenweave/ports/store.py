@@ -44,9 +44,10 @@ class DefinitionRow(Struct, frozen=True):
         document: Its text.
         operations: The operations it resolved to, encoded: a dead Catalog stops nothing.
         created: When it was registered, in seconds since the epoch.
-        active: Whether it starts instances.
+        active: Whether it starts instances; a deleted one only lets its own finish.
         sequence: The order of registration; the store gives it.
         broken: Why this version of Evenweave cannot run it; empty where it can. It is found at the start, never stored.
+        disabled: It starts no instances until it is enabled again.
     """
 
     id: str
@@ -59,6 +60,12 @@ class DefinitionRow(Struct, frozen=True):
     active: bool = True
     sequence: int = 0
     broken: str = ""
+    disabled: bool = False
+
+    @property
+    def may_start(self) -> bool:
+        """Whether it would start instances, if no newer one did."""
+        return self.active and not self.disabled
 
 
 class InstanceSummary(Struct, frozen=True):
@@ -73,6 +80,29 @@ class InstanceSummary(Struct, frozen=True):
     started: float
     updated: float
     due: float | None
+
+
+class Which(Struct, frozen=True):
+    """Which instances are meant; what is left empty does not narrow them.
+
+    Attributes:
+        status: Their status.
+        definition: The id of their definition.
+        version: Its version as written.
+        live: Only those that have not ended.
+        since: Begun at or after, in seconds since the epoch.
+        until: Begun before, in seconds since the epoch.
+    """
+
+    status: str = ""
+    definition: str = ""
+    version: str = ""
+    live: bool = False
+    since: float = 0.0
+    until: float = 1e300
+
+
+EVERY = Which()
 
 
 class Wait(Struct, frozen=True):
@@ -271,6 +301,10 @@ class Transaction(Protocol):
         """Let a definition start no more instances."""
         ...
 
+    def disable(self, definition: str, digest: str, disabled: bool) -> None:
+        """Let a definition start no instances for a time, or start them again; it keeps its place in the order."""
+        ...
+
     def remove_definition(self, definition: str, digest: str) -> None:
         """Remove a retired definition."""
         ...
@@ -334,9 +368,12 @@ class Store(Protocol):
         ...
 
     async def instances(
-        self, *, status: str = "", definition: str = "", key: str = "", after: int = 0, limit: int = 100
+        self, which: Which = EVERY, *, key: str = "", after: int = 0, limit: int = 100
     ) -> Sequence[InstanceSummary]:
-        """A page of instances, oldest first; ``key`` is a canonical correlation key."""
+        """A page of instances, oldest first; ``key`` is a canonical correlation key that they stand for.
+
+        Where it is narrowed to those that are faulted or suspended, it must not read all others.
+        """
         ...
 
     async def history(self, instance: str) -> Sequence[HistoryEntry]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from evenweave.engine import Fiber, Frame, Instance, codec
-from evenweave.ports.store import DefinitionRow, Position, StoreRefused, Wait
+from evenweave.ports.store import DefinitionRow, Position, StoreRefused, Wait, Which
 
 if TYPE_CHECKING:
     from evenweave.ports.store import Kept, Outgoing, Store, Transaction
@@ -357,9 +357,31 @@ class StoreContract:
         first = await bench.store.instances(limit=2)
         assert [each.id for each in first] == ["0", "1"]
         assert [each.id for each in await bench.store.instances(after=first[-1].sequence)] == ["2", "3", "4"]
-        assert [each.id for each in await bench.store.instances(status="completed")] == ["1", "3"]
-        assert [each.id for each in await bench.store.instances(definition="other")] == []
+        assert [each.id for each in await bench.store.instances(Which(status="completed"))] == ["1", "3"]
+        assert [each.id for each in await bench.store.instances(Which(definition="other"))] == []
         assert [each.id for each in await bench.store.instances(key="k")] == ["4"]
+        assert [each.id for each in await bench.store.instances(Which(live=True))] == ["0", "2", "4"]
+        assert [each.id for each in await bench.store.instances(Which(version="2"))] == []
+        assert [each.id for each in await bench.store.instances(Which(since=1.0, until=1.5), limit=1)] == ["0"]
+        assert [each.id for each in await bench.store.instances(Which(since=1.5))] == []
+        assert [each.id for each in await bench.store.instances(Which(status="faulted"))] == []
+        assert [each.id for each in await bench.store.instances(Which(status="waiting", since=2.0), key="k")] == []
+
+    async def test_definition_is_disabled_for_a_time_and_keeps_its_place(self, bench: Bench) -> None:
+        """A disabled definition says so, after a restart too, and comes back where it was in the order."""
+        for version in ("1", "2"):
+            made = bench.store.begin()
+            made.define(_definition("d", version))
+            await made.queue()
+        for disabled in (True, False):
+            made = bench.store.begin()
+            made.disable("d", "digest 1", disabled)
+            await made.queue()
+            await bench.reopen()
+            assert [(each.version, each.disabled, each.may_start) for each in await bench.store.definitions()] == [
+                ("1", disabled, not disabled),
+                ("2", False, True),
+            ]
 
 
 def _instance(

@@ -8,7 +8,7 @@ import msgspec
 
 from evenweave.engine import Arrival, Claim, Deadline, Forget, Listen, Publish, codec, correlate
 from evenweave.engine.burst import Burst, fresh
-from evenweave.engine.causes import Command
+from evenweave.engine.causes import Command, Migrate
 from evenweave.engine.life import NotAllowed, allows
 from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import Refused
@@ -167,7 +167,7 @@ class Batch:
     # How a cause moves an instance.
 
     def _take_in(self, plan: Plan, instance: Instance, *, stranded: bool = False) -> Working:
-        burst = Burst(plan, instance, now=self.now, limits=self.settings.limits)
+        burst = Burst(plan, instance, now=self.now, limits=self.settings.limits, find_plan=self.definitions.plan)
         working = self._working[instance.id] = Working(burst, stranded=stranded)
         return working
 
@@ -186,7 +186,7 @@ class Batch:
             if not working.burst.apply(cause):
                 return False
         except Exception as error:  # one instance's failure must not be everybody's (PROTOCOL section 2)
-            if isinstance(error, NotAllowed) and cause.__class__ is Command:
+            if isinstance(error, NotAllowed) and cause.__class__ in {Command, Migrate}:
                 raise
             raise Poisoned(id_, cause, f"{type(error).__name__}: {error}") from error
         working.causes.append(cause)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from evenweave import source
 from evenweave.engine import correlate
 from evenweave.plan.template import Constant
+from evenweave.source import pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,11 +20,30 @@ if TYPE_CHECKING:
 class Registered:
     """One registered definition with its plan; without one where this version of Evenweave cannot run it."""
 
-    __slots__ = ("plan", "row")
-
     def __init__(self, row: DefinitionRow, plan: Plan | None) -> None:
         self.row = row
         self.plan = plan
+
+    def name(self, reference: str) -> str:
+        """What the definition's author called the element at a reference; empty where it has no name."""
+        item = self._document
+        for step in pointer.split(reference):
+            if isinstance(item, list):
+                item = item[int(step)] if step.isdigit() and int(step) < len(item) else None
+            else:
+                item = item.get(step) if isinstance(item, dict) else None
+        name = item.get("name") if isinstance(item, dict) else None
+        return name if isinstance(name, str) else ""
+
+    def state(self, wanted: str) -> str | None:
+        """The position of a state, by its name or its reference."""
+        positions = () if self.plan is None else self.plan.root.body.nodes
+        return next((each for each in positions if wanted in {each, self.name(each)}), None)
+
+    @cached_property
+    def _document(self) -> Any:
+        document = source.load(self.row.file, self.row.document.encode()).document
+        return None if document is None else document.value
 
 
 class Flow:
@@ -41,7 +62,7 @@ class Flow:
     @property
     def newest(self) -> Registered | None:
         """The registration that starts instances, if one does."""
-        return next((each for each in reversed(self.registered) if each.row.active), None)
+        return next((each for each in reversed(self.registered) if each.row.may_start), None)
 
     @property
     def plan(self) -> Plan | None:
@@ -108,6 +129,7 @@ class Definitions:
             flows.setdefault(each.row.id, []).append(each)
         self.registered = registered
         self.flows = {name: Flow(name, versions) for name, versions in flows.items()}
+        self._registered = {(each.row.id, each.row.digest): each for each in registered}
         self._plans = {(each.row.id, each.row.digest): each.plan for each in registered if each.plan is not None}
         self.broken = [each.row for each in registered if each.plan is None]
         self._on: dict[str, list[Flow]] = {}
@@ -118,6 +140,10 @@ class Definitions:
     def plan(self, definition: str, digest: str) -> Plan | None:
         """The plan that an instance runs."""
         return self._plans.get((definition, digest))
+
+    def by_digest(self, definition: str, digest: str) -> Registered | None:
+        """The registration that an instance began with."""
+        return self._registered.get((definition, digest))
 
     def on(self, channel: str) -> list[Flow]:
         """The flows that take events of the channel."""

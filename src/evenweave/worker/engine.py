@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from evenweave.engine import Begin
-from evenweave.errors import EvenweaveError
+from evenweave.ports.store import Which
 from evenweave.worker import identity
 from evenweave.worker.definitions import Definitions, Registered
 from evenweave.worker.delay import after_failures, pause
@@ -18,13 +18,16 @@ from evenweave.worker.figures import CensusTaker, Snapshot
 from evenweave.worker.intake import Intake
 from evenweave.worker.mover import Mover
 from evenweave.worker.publishing import Publishing
-from evenweave.worker.registrar import NotFound, Registrar, Registration
+from evenweave.worker.refusals import NotFound, NotPossible
+from evenweave.worker.registrar import Registrar, Registration
+from evenweave.worker.repair import Repair, Workshop
+from evenweave.worker.search import search
 from evenweave.worker.settings import Settings
 from evenweave.worker.timers import Timers
 from evenweave.worker.view import InstanceView, view
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from evenweave.engine.causes import Command
     from evenweave.ports.broker import Broker, Subscription
@@ -36,10 +39,6 @@ if TYPE_CHECKING:
     from evenweave.worker.reading import Reader
 
 __all__ = ["Engine", "NotFound", "NotPossible", "Registration"]
-
-
-class NotPossible(EvenweaveError):
-    """What was asked for does not fit the state of things; the message says why."""
 
 
 class Engine:
@@ -77,6 +76,7 @@ class Engine:
         self._log = structlog.get_logger("evenweave.engine")
         self._mover = Mover(store, clock, self.settings, tenant=tenant, definitions=Definitions([]))
         self._registrar = Registrar(self._mover, broker, catalog, clock, reader=reader, subscribed=subscribed)
+        self.workshop = Workshop(self._mover, self._registrar)
         self._timers = Timers(self._mover, clock)
         self._census = CensusTaker(store, clock)
         self._mover.on_due = self._timers.set
@@ -133,6 +133,24 @@ class Engine:
         """
         await self._registrar.remove(definition, version)
 
+    async def disable(self, definition: str, version: str, *, disabled: bool = True) -> None:
+        """Let a version start no instances for a time, or (``disabled=False``) start them again.
+
+        While it is disabled the newest other version starts instances, if there is one; else the channels of its starts
+        are given up, and what comes there waits in the log as long as that keeps it.
+
+        Raises:
+            NotFound: There is no such version.
+            evenweave.ports.broker.BrokerError: The Runtime did not take the subscription.
+        """
+        await self._registrar.disable(definition, version, disabled=disabled)
+
+    def starts(self, row: DefinitionRow) -> bool:
+        """Whether it is this registration of its definition that starts instances."""
+        flow = self._mover.definitions.flows.get(row.id)
+        newest = None if flow is None else flow.newest
+        return newest is not None and newest.row.digest == row.digest
+
     def definitions(self) -> Sequence[DefinitionRow]:
         """The definitions that start instances or still have some, in the order of registration."""
         return [each.row for each in self._mover.definitions]
@@ -178,27 +196,9 @@ class Engine:
         return id
 
     async def command(self, id: str, command: Command) -> None:  # noqa: A002
-        """Suspend, resume or cancel an instance.
-
-        Raises:
-            NotFound: There is no such instance.
-            NotPossible: Its definition cannot run, so that it can only be suspended; or it never began.
-            evenweave.engine.life.NotAllowed: Its status does not allow it.
-        """
-
-        async def work(batch: Batch) -> None:
-            working = await batch.open(id)
-            if working is None:
-                raise NotFound(f"no instance {id}")
-            if working.stranded and command.verb != "suspend":
-                raise NotPossible(
-                    f'its definition "{working.instance.definition}" cannot run', "see its entry among the definitions"
-                )
-            if command.verb == "resume" and working.instance.counter == 0:
-                raise NotPossible("what should have started it failed, so there is nothing to resume", "cancel it")
-            await batch.give(working, command)
-
-        await (await self._mover.move(work)).durable
+        """Suspend, resume, cancel, retry or skip: see `Workshop.repair`."""
+        assert command.verb != "fault", "that is no command of people"
+        await self.workshop.repair(id, Repair(command.verb, command.reason, command.patch))
 
     async def delete_instance(self, id: str) -> None:  # noqa: A002
         """Remove an ended instance with its history.
@@ -219,10 +219,27 @@ class Engine:
         await (await self._mover.move(work)).durable
 
     async def instances(
-        self, *, status: str = "", definition: str = "", key: str = "", after: int = 0, limit: int = 100
+        self,
+        which: Which | None = None,
+        *,
+        status: str = "",
+        definition: str = "",
+        key: str = "",
+        after: int = 0,
+        limit: int = 100,
     ) -> Sequence[InstanceSummary]:
-        """A page of instances, oldest first."""
-        return await self._store.instances(status=status, definition=definition, key=key, after=after, limit=limit)
+        """A page of instances, oldest first; ``key`` is a canonical correlation key that they stand for.
+
+        ``which`` narrows them, or the most common of what it says by itself.
+        """
+        which = which or Which(status=status, definition=definition)
+        return await self._store.instances(which, key=key, after=after, limit=limit)
+
+    async def search(
+        self, which: Which, wanted: Mapping[str, Any], *, after: int = 0, limit: int = 100
+    ) -> Sequence[InstanceSummary]:
+        """A page of instances by correlation key, else by values in their data: see `evenweave.worker.search`."""
+        return await search(self._store, which, wanted, after=after, limit=limit)
 
     async def instance(self, id: str) -> InstanceView:  # noqa: A002
         """An instance with its data and what it waits for, as it is durable.

@@ -15,6 +15,7 @@ from evenweave.ports.broker import BrokerError
 from evenweave.ports.store import Position, StoreRefused, StoreUnavailable
 from evenweave.worker.definitions import Definitions, Registered
 from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.refusals import NotFound
 from evenweave.worker.registration import invalid, prepare, restore
 
 if TYPE_CHECKING:
@@ -24,15 +25,11 @@ if TYPE_CHECKING:
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.catalog import Catalog
     from evenweave.ports.clock import Clock
-    from evenweave.ports.store import DefinitionRow
+    from evenweave.ports.store import DefinitionRow, Transaction
     from evenweave.source import Diagnostic
     from evenweave.worker.batch import Batch
     from evenweave.worker.mover import Mover
     from evenweave.worker.reading import Reader
-
-
-class NotFound(EvenweaveError):
-    """There is no such definition or instance."""
 
 
 class Registration(Struct, frozen=True):
@@ -105,8 +102,11 @@ class Registrar:
             newest = None if flow is None else flow.newest
             if newest is not None and newest.plan is not None and newest.row.digest == row.digest:
                 return Registration(newest.row, False, diagnostics)
+            others = [
+                each for each in self._mover.definitions if (each.row.id, each.row.digest) != (row.id, row.digest)
+            ]
             try:
-                await self._take_up(registered)
+                await self._take_up(Definitions([*others, registered]), lambda transaction: transaction.define(row))
             except EvenweaveError:
                 # It may be subscribed to what nobody needs now.
                 self._reconcile.set()
@@ -125,19 +125,35 @@ class Registrar:
             if not retiring:
                 raise NotFound(f'no definition "{definition}"' + (f' of version "{version}"' if version else ""))
 
-            async def work(batch: Batch) -> None:
+            def write(transaction: Transaction) -> None:
                 for each in retiring:
-                    batch.transaction.retire(definition, each.row.digest)
+                    transaction.retire(definition, each.row.digest)
 
-            left = [_retired(each) if each in retiring else each for each in self._mover.definitions]
-            # Once this is durable, so is every instance that it started: only then is it known whether one is left.
-            await (await self._mover.move(work, definitions=Definitions(left))).durable
-            try:
-                await self._clean_up()
-                await self._unsubscribe_superfluous()
-            except BrokerError as error:
-                self._log.warning("unsubscribing waits for the broker", error=str(error))
-                self._reconcile.set()
+            left = [_changed(each, active=False) if each in retiring else each for each in self._mover.definitions]
+            await self._exchange(Definitions(left), write)
+
+    async def disable(self, definition: str, version: str, *, disabled: bool) -> None:
+        """See `Engine.disable`."""
+        async with self._lock:
+            flow = self._mover.definitions.flows.get(definition)
+            found = [each for each in (flow.registered if flow is not None else ()) if each.row.version == version]
+            if not found:
+                raise NotFound(f'no definition "{definition}" of version "{version}"')
+            changing = [each for each in found if each.row.active and each.row.disabled is not disabled]
+
+            def write(transaction: Transaction) -> None:
+                for each in changing:
+                    transaction.disable(definition, each.row.digest, disabled)
+
+            table = [
+                _changed(each, disabled=disabled) if each in changing else each for each in self._mover.definitions
+            ]
+            if changing:
+                await self._exchange(Definitions(table), write)
+
+    def tidy(self) -> None:
+        """Instances left a version: what only they needed can go."""
+        self._reconcile.set()
 
     async def run(self) -> None:
         """Make the Runtime's list agree with the definitions, now and whenever it may not; until cancelled."""
@@ -179,16 +195,31 @@ class Registrar:
                 self._reconcile.set()
                 return
 
-    async def _take_up(self, registered: Registered) -> None:
-        """Subscribe, then store the definition and the positions of its channels in one commit."""
-        row = registered.row
-        others = [each for each in self._mover.definitions if (each.row.id, each.row.digest) != (row.id, row.digest)]
-        wanted = Definitions([*others, registered])
+    async def _exchange(self, wanted: Definitions, write: Callable[[Transaction], None]) -> None:
+        """Let another table of definitions run: subscribe to what it needs more, give up what it does not."""
+        if wanted.channels() <= self._mover.definitions.channels():
+
+            async def work(batch: Batch) -> None:
+                write(batch.transaction)
+
+            # Once this is durable, so is every instance that it started: only then is it known whether one is left.
+            await (await self._mover.move(work, definitions=wanted)).durable
+        else:
+            await self._take_up(wanted, write)
+        try:
+            await self._clean_up()
+            await self._unsubscribe_superfluous()
+        except BrokerError as error:
+            self._log.warning("unsubscribing waits for the broker", error=str(error))
+            self._reconcile.set()
+
+    async def _take_up(self, wanted: Definitions, write: Callable[[Transaction], None]) -> None:
+        """Subscribe, then store the change and the positions of the channels in one commit."""
         subscription = await self._subscribe(wanted)
         stored = await self._store.positions()
 
         async def work(batch: Batch) -> None:
-            batch.transaction.define(row)
+            write(batch.transaction)
             for channel, place in ({} if subscription is None else subscription.positions).items():
                 if channel not in wanted.channels():
                     continue
@@ -263,8 +294,8 @@ class Registrar:
         await (await self._mover.move(work, definitions=left)).durable
 
 
-def _retired(registered: Registered) -> Registered:
-    return Registered(msgspec.structs.replace(registered.row, active=False), registered.plan)
+def _changed(registered: Registered, **changes: bool) -> Registered:
+    return Registered(msgspec.structs.replace(registered.row, **changes), registered.plan)
 
 
 async def _nothing(_: Batch) -> None:

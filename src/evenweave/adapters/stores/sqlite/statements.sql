@@ -1,5 +1,5 @@
 -- name: definitions
-select id, version, digest, file, document, operations, created, active, sequence
+select id, version, digest, file, document, operations, created, active, sequence, disabled
 from definitions where tenant = ? order by sequence
 
 -- name: define
@@ -8,6 +8,9 @@ values (?, ?, ?, ?, ?, ?, ?, ?, 1)
 
 -- name: retire
 update definitions set active = 0 where tenant = ? and id = ? and digest = ?
+
+-- name: disable
+update definitions set disabled = ? where tenant = ? and id = ? and digest = ?
 
 -- name: remove_definition
 delete from definitions where tenant = ? and id = ? and digest = ?
@@ -34,14 +37,23 @@ select sequence, instance, channel, event, reason, at from parked where tenant =
 
 -- name: instances
 select sequence, id, definition, version, digest, status, started, updated, due from instances
-where tenant = ? and sequence > ? and (? = '' or status = ?) and (? = '' or definition = ?)
-order by sequence limit ?
+where tenant = ?1 and sequence > ?2 and (?3 = '' or status = ?3) and (?4 = '' or definition = ?4)
+and (?5 = '' or version = ?5) and (not ?6 or status not in ('completed', 'cancelled')) and started >= ?7 and started < ?8
+order by sequence limit ?9
+
+-- name: instances_stopped
+select sequence, id, definition, version, digest, status, started, updated, due from instances
+where tenant = ?1 and sequence > ?2 and status = ?3 and status in ('faulted', 'suspended')
+and (?4 = '' or definition = ?4) and (?5 = '' or version = ?5) and (not ?6 or 1) and started >= ?7 and started < ?8
+order by sequence limit ?9
 
 -- name: instances_by_key
 select i.sequence, i.id, i.definition, i.version, i.digest, i.status, i.started, i.updated, i.due
 from correlations c join instances i on i.tenant = c.tenant and i.id = c.instance
-where c.tenant = ? and i.sequence > ? and (? = '' or i.status = ?) and (? = '' or i.definition = ?) and c.key = ?
-order by i.sequence limit ?
+where c.tenant = ?1 and i.sequence > ?2 and (?3 = '' or i.status = ?3) and (?4 = '' or i.definition = ?4)
+and (?5 = '' or i.version = ?5) and (not ?6 or i.status not in ('completed', 'cancelled'))
+and i.started >= ?7 and i.started < ?8 and c.key = ?10
+order by i.sequence limit ?9
 
 -- name: census_live
 select definition, count(*) from instances

@@ -14,6 +14,7 @@ from evenweave.adapters.stores.sqlite.overlay import Overlay
 from evenweave.adapters.stores.sqlite.transaction import SqliteTransaction
 from evenweave.engine import codec
 from evenweave.ports.store import (
+    EVERY,
     Census,
     DefinitionRow,
     HistoryEntry,
@@ -24,6 +25,7 @@ from evenweave.ports.store import (
     Position,
     StoreRefused,
     StoreUnavailable,
+    Which,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ PACKAGE = "evenweave.adapters.stores.sqlite"
 MIGRATIONS = Migrations("engine", PACKAGE)
 HOT_INSTANCES = 20_000
 
-_DEFINITION = ("id", "version", "digest", "file", "document", "operations", "created", "active", "sequence")
+_DEFINITION = ("id", "version", "digest", "file", "document", "operations", "created", "active", "sequence", "disabled")
 _DECODE = msgspec.msgpack.Decoder().decode
 
 
@@ -157,14 +159,16 @@ class SqliteStore:
         return None if data is None else codec.decode(data)
 
     async def instances(
-        self, *, status: str = "", definition: str = "", key: str = "", after: int = 0, limit: int = 100
+        self, which: Which = EVERY, *, key: str = "", after: int = 0, limit: int = 100
     ) -> Sequence[InstanceSummary]:
         """A page of instances, oldest first."""
-        where = (self.tenant, after, status, status, definition, definition)
+        w = which
+        where = (self.tenant, after, w.status, w.definition, w.version, w.live, w.since, w.until, limit)
         if key:
-            rows = self.reader.rows(self.sql["instances_by_key"], (*where, key, limit))
+            rows = self.reader.rows(self.sql["instances_by_key"], (*where, key))
         else:
-            rows = self.reader.rows(self.sql["instances"], (*where, limit))
+            name = "instances_stopped" if w.status in {"faulted", "suspended"} else "instances"
+            rows = self.reader.rows(self.sql[name], where)
         return [InstanceSummary(*row) for row in rows]
 
     async def history(self, instance: str) -> Sequence[HistoryEntry]:

@@ -257,6 +257,10 @@ class SqliteTransaction:
         """Let a definition start no more instances."""
         self._add("retire", definition, digest)
 
+    def disable(self, definition: str, digest: str, disabled: bool) -> None:
+        """Let a definition start no instances for a time, or start them again."""
+        self.unit.add(self._store.sql["disable"], (disabled, self._store.tenant, definition, digest))
+
     def remove_definition(self, definition: str, digest: str) -> None:
         """Remove a definition."""
         self._add("remove_definition", definition, digest)
@@ -285,12 +289,15 @@ class SqliteTransaction:
                     self._add("release", definition, key)
                 else:
                     self._add("claim", definition, key, instance)
+        # Those that go come first: a wait may have another key now.
+        for _, rows in self._written("waits"):
+            for wait, there in rows.items():
+                if not there:
+                    self._add("forget", wait.instance, wait.activation, wait.index)
         for (definition, channel, key), rows in self._written("waits"):
             for wait, there in rows.items():
                 if there:
                     self._add("listen", definition, channel, key, wait.instance, wait.activation, wait.index)
-                else:
-                    self._add("forget", wait.instance, wait.activation, wait.index)
         for (definition,), rows in self._written("kept"):
             for sequence, kept in rows.items():
                 if kept is None:

@@ -1,0 +1,39 @@
+"""How an instance begins: by a command, by an event, or as the fork of another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evenweave.engine import correlate
+from evenweave.engine.effects import Claim
+from evenweave.engine.instance import Fiber, Opening
+from evenweave.engine.listening import adopt
+from evenweave.engine.moves import push
+
+if TYPE_CHECKING:
+    from evenweave.engine.burst import Burst
+    from evenweave.engine.causes import Begin
+
+
+def begin(burst: Burst, cause: Begin) -> None:
+    """Make the main fiber and give it its turn: at the first node, a fork's at the one that it begins with."""
+    instance, plan = burst.instance, burst.plan
+    instance.data = cause.input
+    if cause.event is not None:
+        burst.carry(cause.event)
+        instance.opening = Opening(cause.start, cause.event)
+    claims = cause.claims
+    if cause.at is not None:
+        instance.correlation = dict(cause.correlation)
+    elif cause.event is not None:
+        accept = plan.starts[cause.start].accept
+        adopt(burst, accept, cause.event)
+        claimed = correlate.claim(accept.match, cause.event)
+        claims = [claimed] if claimed else []
+    if claims:
+        instance.claims = list(claims)
+        burst.effects += [Claim(key) for key in claims]
+    fiber = Fiber(burst.take(), 0, 0, [])
+    instance.fibers.append(fiber)
+    push(burst, fiber, plan.root, cause.input)
+    burst.queue(fiber, plan.root if cause.at is None else plan.nodes[cause.at])
