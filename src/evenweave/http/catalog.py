@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from evenweave.errors import InvalidDocument, UnknownOperation
 from evenweave.http.documents import QuotedPaths, describe_diagnostics, named_body, part
+from evenweave.http.metrics import TEXT_FORMAT, CountedRoutes, make_catalog_families, render
 from evenweave.http.problem import Problem, make_handlers
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from evenweave.catalog.asyncapi import Service
     from evenweave.plan.operation import Operation
+    from evenweave.runtime.figures import Commits
     from evenweave.source import Diagnostic
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -60,12 +62,22 @@ class Documents(Protocol):
         """Find an operation."""
         ...
 
+    @property
+    def commits(self) -> Commits:
+        """What the database did since the start."""
+        ...
+
+    def count_bytes(self) -> int:
+        """The size of the database."""
+        ...
+
 
 class CatalogFace:
     """Answers for documents and operations."""
 
     def __init__(self, catalog: Documents) -> None:
         self._catalog = catalog
+        self._requests: dict[tuple[str, int], int] = {}
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -80,8 +92,20 @@ class CatalogFace:
 
     def app(self) -> ASGIApp:
         """An application that serves the Catalog alone."""
-        routes = [*self.routes(), *health_routes()]
-        return QuotedPaths(Starlette(routes=routes, exception_handlers=make_handlers(_STATUSES)))
+        routes = [*self.routes(), Route("/metrics", self._metrics, methods=["GET"]), *health_routes()]
+        inner = Starlette(routes=routes, exception_handlers=make_handlers(_STATUSES))
+        return QuotedPaths(CountedRoutes(inner, routes, self._requests))
+
+    async def _metrics(self, _request: Request) -> Response:
+        services = self._catalog.services()
+        families = make_catalog_families(
+            len(services),
+            sum(len(service.operations) for service in services),
+            self._catalog.commits,
+            self._catalog.count_bytes(),
+            self._requests,
+        )
+        return Response(render(families), media_type=TEXT_FORMAT)
 
     async def _register(self, request: Request) -> Response:
         name, body, strict = await named_body(request)

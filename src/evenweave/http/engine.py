@@ -21,6 +21,7 @@ from evenweave.http.documents import (
     part,
     whole_number,
 )
+from evenweave.http.metrics import TEXT_FORMAT, CountedRoutes, make_engine_families, render
 from evenweave.http.problem import Problem, make_handlers
 from evenweave.ports.broker import BrokerError
 from evenweave.ports.catalog import CatalogUnavailable
@@ -61,6 +62,7 @@ class EngineFace:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._requests: dict[tuple[str, int], int] = {}
 
     def routes(self) -> list[Route]:
         """The routes."""
@@ -86,9 +88,11 @@ class EngineFace:
         health = [
             Route("/healthz", self._health, methods=["GET"]),
             Route("/readyz", self._readiness, methods=["GET"]),
+            Route("/metrics", self._metrics, methods=["GET"]),
         ]
         routes = [*self.routes(), *health]
-        return QuotedPaths(Starlette(routes=routes, exception_handlers=make_handlers(_STATUSES)))
+        inner = Starlette(routes=routes, exception_handlers=make_handlers(_STATUSES))
+        return QuotedPaths(CountedRoutes(inner, routes, self._requests))
 
     async def _register(self, request: Request) -> Response:
         name, body, strict = await named_body(request)
@@ -156,6 +160,10 @@ class EngineFace:
 
     async def _list_subscriptions(self, _request: Request) -> Response:
         return _answer(self._engine.subscriptions())
+
+    async def _metrics(self, _request: Request) -> Response:
+        families = make_engine_families(await self._engine.figures(), self._requests)
+        return Response(render(families), media_type=TEXT_FORMAT)
 
     async def _health(self, _request: Request) -> Response:
         return _answer({"status": "ok"})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evenweave.catalog.asyncapi import Service
     from evenweave.plan.operation import Operation
     from evenweave.ports.clock import Clock
+    from evenweave.runtime.figures import Commits
     from evenweave.source import Diagnostic
 
 PACKAGE = "evenweave.adapters.catalogs.local"
@@ -54,6 +55,15 @@ class LocalCatalog:
             except InvalidDocument as error:
                 # Written by a version that read it: it stays, but answers for nothing until it is registered anew.
                 log.error("a document cannot be read any more", document=row.name, error=str(error))
+
+    @property
+    def commits(self) -> Commits:
+        """What the database did since the start."""
+        return self._database.commits
+
+    def count_bytes(self) -> int:
+        """The size of the database and of its WAL."""
+        return self._database.count_bytes()
 
     async def operation(self, ref: str) -> Operation:
         """The operation of a reference; the newest version answers."""
