@@ -48,16 +48,18 @@ def migrate(connection: apsw.Connection, name: str, migrations: Iterable[Migrati
     connection.execute(_VERSIONS)
     rows: list[tuple[Any, ...]] = connection.execute("select component, version from schema_versions").fetchall()
     versions = {row[0]: row[1] for row in rows}
-    for component in migrations:
-        scripts = component.scripts()
-        version, newest = versions.get(component.component, 0), len(scripts)
+    scripts = {component: component.scripts() for component in migrations}
+    # Before anything is changed: a file that is refused is left as it is.
+    for component, all_scripts in scripts.items():
+        version, newest = versions.get(component.component, 0), len(all_scripts)
         if version > newest:
             raise DatabaseTooNew(
                 f"{name}: its {component.component} tables have version {version}, this Evenweave knows them up to "
                 f"{newest}",
                 "install the version that wrote the file",
             )
-        for number, script in scripts[version:]:
+    for component, all_scripts in scripts.items():
+        for number, script in all_scripts[versions.get(component.component, 0) :]:
             with connection:
                 connection.execute(script)
                 connection.execute(
