@@ -125,6 +125,12 @@ def keep_text(item: Item, output: Any) -> Item:
     return output, path if output is value and type(output) not in NUMBERS else None
 
 
+def keep_all(item: Item, output: Any) -> Item:
+    """As :func:`keep`, for what may pass any value through as it is."""
+    value, path = item
+    return output, path if output is value else None
+
+
 _UNTRACKED = NUMBERS | {str}
 """Python may share equal numbers and strings that were made independently."""
 
@@ -181,6 +187,9 @@ class Tracked:
             return Code(MANY, lambda item, env: ((output, None) for output in many(item[0], env)))
         passes = isinstance(node, syntax.Variable) or (isinstance(node, syntax.Call) and node.name in _PASSES_TEXT)
         hold = keep_text if passes else keep
+        if isinstance(node, syntax.Assign):
+            # Without a path to assign to, the very input comes out.
+            hold = keep_all
         if code.shape is ONE:
             return Code(ONE, lambda item, env: hold(item, run(item[0], env)))
         many = code.many()
