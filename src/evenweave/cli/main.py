@@ -31,6 +31,7 @@ COMMANDS = {
     "definitions": ("evenweave.cli.definitions", "List, show and delete definitions."),
     "instances": ("evenweave.cli.instances", "List, show, start, cancel and delete instances."),
     "dead-letters": ("evenweave.cli.dead_letters", "List, show, replay and purge what nobody could take."),
+    "top": ("evenweave.cli.top", "Watch what goes on."),
     "doctor": ("evenweave.cli.doctor", "Say what is wrong with this installation."),
     "backup": ("evenweave.cli.backup", "Copy everything, while the processes go on."),
 }
