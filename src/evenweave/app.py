@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.clock import Clock
     from evenweave.runtime.rules import Rules
+    from evenweave.worker.spans import Spans
 
 LOOPBACK = "127.0.0.1"
 PORTS = {"dev": 7400, "catalog": 7401, "engine": 7402, "runtime": 7403}
@@ -100,7 +101,14 @@ class EnginePart:
 
     @classmethod
     async def start(
-        cls, data: Path, *, catalog: str, runtime: str, settings: Settings | None = None, clock: Clock | None = None
+        cls,
+        data: Path,
+        *,
+        catalog: str,
+        runtime: str,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        spans: Spans | None = None,
     ) -> EnginePart:
         """Serve from ``data/engine.db``; ``catalog`` and ``runtime`` are where those listen."""
         clock, settings = clock or SystemClock(), settings or Settings()
@@ -123,6 +131,7 @@ class EnginePart:
                 subscribed=reader.subscribed,
                 settings=settings,
                 tenant=TENANT,
+                spans=spans,
             )
             await engine.start()
             resources.push_async_callback(engine.stop)
@@ -145,7 +154,14 @@ class Whole:
         self._resources = resources
 
     @classmethod
-    async def start(cls, path: Path | None, *, settings: Settings | None = None, clock: Clock | None = None) -> Whole:
+    async def start(
+        cls,
+        path: Path | None,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        spans: Spans | None = None,
+    ) -> Whole:
         """Serve from the database file, or from memory."""
         clock, settings = clock or SystemClock(), settings or Settings()
         resources = AsyncExitStack()
@@ -170,6 +186,7 @@ class Whole:
                 subscribed=_nothing,
                 settings=settings,
                 tenant=TENANT,
+                spans=spans,
             )
             await engine.start()
             resources.push_async_callback(engine.stop)

@@ -22,6 +22,7 @@ from evenweave.http.runtime import RuntimeFace
 from evenweave.http.server import Server
 from evenweave.http.whole import WholeFace
 from evenweave.runtime.rules import Rules
+from evenweave.worker.spans import open_spans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,6 +52,12 @@ _data = click.option(
 )
 _log = click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+_trace = click.option(
+    "--trace",
+    is_flag=True,
+    envvar="EVENWEAVE_TRACE",
+    help="Send a span of OpenTelemetry for each burst; so does OTEL_EXPORTER_OTLP_ENDPOINT.",
 )
 
 
@@ -101,12 +108,18 @@ def runtime(listen: tuple[str, int], data: Path, retention: float, log_level: st
 @catalog_url
 @runtime_url
 @_log
-def engine(listen: tuple[str, int], data: Path, catalog: str | None, runtime: str | None, log_level: str) -> None:
+@_trace
+def engine(
+    listen: tuple[str, int], data: Path, catalog: str | None, runtime: str | None, log_level: str, trace: bool
+) -> None:
     """Serve the Workflow Engine: it runs the instances of definitions."""
 
     async def start(resources: AsyncExitStack) -> Server:
+        spans = open_spans(asked=trace)
+        if spans is not None:
+            resources.push_async_callback(asyncio.to_thread, spans.stop)
         part = await EnginePart.start(
-            data, catalog=catalog or DEFAULTS["catalog"], runtime=runtime or DEFAULTS["runtime"]
+            data, catalog=catalog or DEFAULTS["catalog"], runtime=runtime or DEFAULTS["runtime"], spans=spans
         )
         resources.push_async_callback(part.stop)
         return await Server.start(EngineFace(part.engine).app(), host=listen[0], port=listen[1])
@@ -120,7 +133,8 @@ def engine(listen: tuple[str, int], data: Path, catalog: str | None, runtime: st
 )
 @_listen("dev")
 @_log
-def dev(folder: Path, listen: tuple[str, int], log_level: str) -> None:
+@_trace
+def dev(folder: Path, listen: tuple[str, int], log_level: str, trace: bool) -> None:
     """Serve Catalog, Workflow Engine and Runtime in one process, and register what is in FOLDER.
 
     A file that is changed or added is checked and registered at once; one that is broken is shown with what is wrong,
@@ -130,7 +144,10 @@ def dev(folder: Path, listen: tuple[str, int], log_level: str) -> None:
     """
 
     async def start(resources: AsyncExitStack) -> Server:
-        whole = await Whole.start(folder / ".evenweave" / "evenweave.db")
+        spans = open_spans(asked=trace)
+        if spans is not None:
+            resources.push_async_callback(asyncio.to_thread, spans.stop)
+        whole = await Whole.start(folder / ".evenweave" / "evenweave.db", spans=spans)
         resources.push_async_callback(whole.stop)
         runtime_face = RuntimeFace(whole.broker)
         face = WholeFace(CatalogFace(whole.catalog).app(), EngineFace(whole.engine).app(), runtime_face)

@@ -18,13 +18,14 @@ from evenweave.worker.figures import Tally
 from evenweave.worker.working import OPEN, Working, no_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from evenweave.engine import Begin, Cause, Instance
     from evenweave.plan.nodes import Plan
     from evenweave.ports.store import Kept, Store
     from evenweave.worker.definitions import Definitions
     from evenweave.worker.settings import Settings
+    from evenweave.worker.spans import BurstSpan, Spans
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 
@@ -65,6 +66,7 @@ class Batch:
         now: float,
         poison: Mapping[tuple[str, str], str],
         blocked: Mapping[str, Block],
+        spans: Spans | None = None,
     ) -> None:
         self.transaction = store.begin()
         self.definitions = definitions
@@ -74,6 +76,7 @@ class Batch:
         self.tally = Tally()
         self.ended: list[Instance] = []
         self.due: float | None = None
+        self._spans = spans
         self._poison = poison
         self._blocked = blocked
         self._kept = False
@@ -146,6 +149,11 @@ class Batch:
         self.transaction.park(instance, channel, event, reason, self.now)
 
     @property
+    def spans(self) -> Iterator[tuple[BurstSpan, Instance]]:
+        """The spans of the bursts, where they are made."""
+        return ((each.span, each.instance) for each in self._working.values() if each.span is not None)
+
+    @property
     def moved(self) -> list[str]:
         """The instances that moved."""
         return [name for name, working in self._working.items() if working.causes or working.touched]
@@ -190,6 +198,11 @@ class Batch:
                 raise
             raise Poisoned(id_, cause, f"{type(error).__name__}: {error}") from error
         working.causes.append(cause)
+        if self._spans is not None:
+            if working.span is None:
+                working.span = self._spans.begin(working.instance, cause)
+            else:
+                self._spans.link(working.span, cause)
         self._absorb(working)
         return True
 
@@ -219,6 +232,8 @@ class Batch:
 
     def _publish(self, working: Working, effect: Publish) -> None:
         instance = working.instance
+        if working.span is not None:
+            working.span.mark(effect.event)
         try:
             self.transaction.publish(instance.id, effect.channel, effect.event)
         except Refused as error:

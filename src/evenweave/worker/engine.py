@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from evenweave.worker.batch import Batch
     from evenweave.worker.figures import MeasuredStore
     from evenweave.worker.reading import Reader
+    from evenweave.worker.spans import Spans
 
 __all__ = ["Engine", "NotFound", "NotPossible", "Registration"]
 
@@ -52,6 +53,7 @@ class Engine:
         settings: Bounds and times.
         reader: How the broker's log is read: as a feed where it is in the same database, else over the port.
         subscribed: Told of the engine's own subscription whenever it changes.
+        spans: Makes spans of bursts.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Engine:
         subscribed: Callable[[Subscription], None],
         settings: Settings | None = None,
         tenant: str = "default",
+        spans: Spans | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self.tenant = tenant
@@ -78,6 +81,7 @@ class Engine:
         self._registrar = Registrar(self._mover, broker, catalog, clock, reader=reader, subscribed=subscribed)
         self.workshop = Workshop(self._mover, self._registrar)
         self._timers = Timers(self._mover, clock)
+        self._mover.spans = spans
         self._census = CensusTaker(store, clock)
         self._mover.on_due = self._timers.set
         self._mover.on_ended = self._registrar.on_ended

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evenweave.worker.batch import Block
     from evenweave.worker.definitions import Definitions
     from evenweave.worker.settings import Settings
+    from evenweave.worker.spans import Spans
 
 _NOBODY: Mapping[str, Block] = MappingProxyType({})
 
@@ -37,6 +38,7 @@ class Mover:
 
     Attributes:
         figures: What it counts.
+        spans: What makes spans of bursts, if something does.
         on_due: Told of the earliest deadline that a batch set, once that is durable.
         on_ended: Told of the instances that a batch ended, once that is durable.
     """
@@ -48,6 +50,7 @@ class Mover:
         self.settings = settings
         self.tenant = tenant
         self.figures = Figures()
+        self.spans: Spans | None = None
         self.on_due: Callable[[float], None] = _nothing
         self.on_ended: Callable[[list[Instance]], None] = _nothing
         self._definitions = definitions
@@ -97,6 +100,7 @@ class Mover:
                     now=self.now(),
                     poison=poison,
                     blocked=blocked,
+                    spans=self.spans,
                 )
                 try:
                     await work(batch)
@@ -130,6 +134,8 @@ class Mover:
         if batch.ended:
             self.on_ended(batch.ended)
         self.figures.add(batch.tally)
+        if self.spans is not None:
+            self.spans.end(batch.spans)
         if batch.tally.turns:
             log_turns(self._log.bind(), batch.tally.turns)
 

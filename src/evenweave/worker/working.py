@@ -10,6 +10,7 @@ from evenweave.plan.nodes import Await, Do, Plan, Scope
 if TYPE_CHECKING:
     from evenweave.engine import Arrival, Cause, Instance
     from evenweave.engine.burst import Burst
+    from evenweave.worker.spans import BurstSpan
 
 OPEN = frozenset({"waiting", "running"})
 """Where an instance takes events and deadlines."""
@@ -26,10 +27,22 @@ class Working:
         absorbed: How many of the burst's effects are in the transaction.
         listens: Waits that are new in this batch, to look again for events that came before them.
         claims: Keys that are new in this batch.
+        span: Its burst's, where spans are made.
         touched: Something about it has to be written though no cause moved it.
     """
 
-    __slots__ = ("absorbed", "before", "burst", "causes", "claims", "instance", "listens", "stranded", "touched")
+    __slots__ = (
+        "absorbed",
+        "before",
+        "burst",
+        "causes",
+        "claims",
+        "instance",
+        "listens",
+        "span",
+        "stranded",
+        "touched",
+    )
 
     def __init__(self, burst: Burst, *, stranded: bool = False) -> None:
         self.burst = burst
@@ -41,6 +54,7 @@ class Working:
         self.listens: list[Listen] = []
         self.claims: list[str] = []
         self.touched = False
+        self.span: BurstSpan | None = None
 
     def expects(self, cause: Arrival) -> bool:
         """Whether it waits for the event, though it may not be able to take it now."""
