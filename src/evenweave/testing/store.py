@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from evenweave.engine import Fiber, Frame, Instance, codec
-from evenweave.ports.store import DefinitionRow, Position, StoreRefused, Wait, Which
+from evenweave.ports.store import Census, DefinitionRow, Position, StoreRefused, Wait, Which
 
 if TYPE_CHECKING:
     from evenweave.ports.store import Kept, Outgoing, Store, Transaction
@@ -346,6 +346,26 @@ class StoreContract:
         _save(made, _instance("i", status="cancelled", revision=2))
         await made.queue()
         assert not await bench.store.has_live("d", "x")
+
+    async def test_census_counts_what_is_durable_and_has_not_ended(self, bench: Bench) -> None:
+        """Live instances by definition and status, waits, kept and held events, what is parked; no ended instance."""
+        assert await bench.store.census() == Census({}, 0, 0, 0, 0)
+        made = bench.store.begin()
+        for name, status in (("a", "waiting"), ("b", "waiting"), ("c", "faulted"), ("d", "completed")):
+            instance = _instance(name)
+            instance.status = status  # type: ignore[assignment]
+            _save(made, instance)
+        made.listen("order", "c", "k", Wait("a", 1, 0))
+        made.keep("order", "c", "", {"id": "1"}, 9.0)
+        made.hold("b", "c", {"id": "2"})
+        made.hold("b", "c", {"id": "3"})
+        made.park("c", "c", {"id": "4"}, "why", 1.0)
+        durable = made.queue()
+        await durable
+        found = await bench.store.census()
+        definition = _instance("a").definition
+        assert found.instances == {(definition, "waiting"): 2, (definition, "faulted"): 1}
+        assert (found.waits, found.kept, found.held, found.parked) == (1, 1, 2, 1)
 
     async def test_instances_are_listed_in_pages(self, bench: Bench) -> None:
         """Pages of instances go on behind the last one, and can be narrowed."""
