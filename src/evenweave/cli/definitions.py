@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import click
@@ -14,7 +15,7 @@ from evenweave.cli.tables import print_table, time_text
 
 @click.group()
 def definitions() -> None:
-    """List, show and delete definitions."""
+    """List, show, disable, enable and delete definitions."""
 
 
 @definitions.command("list")
@@ -28,10 +29,7 @@ def list_definitions(engine: str | None, as_json: bool) -> None:
         return
     print_table(
         ("definition", "version", "starts instances", "registered", "file"),
-        [
-            (row["id"], row["version"], "yes" if row["active"] else "no", time_text(row["created"]), row["file"])
-            for row in rows
-        ],
+        [(row["id"], row["version"], _starts(row), time_text(row["created"]), row["file"]) for row in rows],
     )
 
 
@@ -53,7 +51,39 @@ def show(id_: str, version: str | None, engine: str | None, as_json: bool) -> No
 def delete(id_: str, version: str | None, engine: str | None) -> None:
     """Let a definition start no more instances; the running ones finish."""
     Remote("engine", engine).call("DELETE", _path(id_, version))
-    click.echo(f"{id_} starts no more instances")
+    click.echo(f"{id_}{f' {version}' if version else ''} starts no more instances")
+
+
+@definitions.command()
+@click.argument("id_", metavar="ID")
+@click.argument("version")
+@engine_url
+def disable(id_: str, version: str, engine: str | None) -> None:
+    """Let a version start no instances until it is enabled; the newest other one starts them."""
+    _switch("disable", id_, version, engine)
+
+
+@definitions.command()
+@click.argument("id_", metavar="ID")
+@click.argument("version")
+@engine_url
+def enable(id_: str, version: str, engine: str | None) -> None:
+    """Let a disabled version start instances again."""
+    _switch("enable", id_, version, engine)
+
+
+def _switch(verb: str, id_: str, version: str, engine: str | None) -> None:
+    remote = Remote("engine", engine)
+    remote.call("POST", f"{_path(id_, version)}/{verb}")
+    starting = [row["version"] for row in remote.call("GET", "/v1/definitions") if row["id"] == id_ and row["starts"]]
+    click.echo(
+        f"version {version} of {id_} is {verb}d; "
+        + (f"version {starting[0]} starts instances" if starting else "none starts instances")
+    )
+
+
+def _starts(row: dict[str, Any]) -> str:
+    return "disabled" if row["disabled"] else "yes" if row["starts"] else "no"
 
 
 def _path(id_: str, version: str | None) -> str:

@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import click
 import msgspec
 
 from evenweave.cli.options import JSON, as_json, engine_url
 from evenweave.cli.remote import Remote
+from evenweave.cli.repair import add_repairs, filters, query_of
 from evenweave.cli.tables import print_table, time_text
-
-STATUSES = ("pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed")
 
 
 @click.group()
 def instances() -> None:
-    """List, show, start, cancel and delete instances."""
+    """List, show, start, repair and delete instances."""
 
 
 @instances.command("list")
 @engine_url
-@click.option("--status", type=click.Choice(STATUSES), help="Only those in this status.")
-@click.option("--definition", metavar="ID", help="Only those of this definition.")
+@filters
+@click.option("--key", "keys", metavar="NAME=VALUE", multiple=True, help="Only those about this: order.id=o1.")
 @click.option("--after", type=int, default=0, help="Only those behind this number: the next page.")
 @click.option("--max", "limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="How many.")
 @as_json
 def list_instances(
-    engine: str | None, status: str | None, definition: str | None, after: int, limit: int, as_json: bool
+    engine: str | None, keys: tuple[str, ...], after: int, limit: int, as_json: bool, **given: Any
 ) -> None:
-    """List instances, oldest first."""
-    query = {"status": status, "definition": definition, "after": after, "max": limit}
-    rows = Remote("engine", engine).call("GET", "/v1/instances", query=query)
+    """List instances, oldest first.
+
+    --key finds them by a correlation key, else by a value in their data; for that, all that the other filters leave
+    are read.
+    """
+    # The same name several times is several values of one key.
+    given_keys = f"?{urlencode([('key', key) for key in keys])}&" if keys else "?"
+    query = {**query_of(given), "after": after, "max": limit}
+    narrowed = urlencode({name: value for name, value in query.items() if value is not None})
+    rows = Remote("engine", engine).call("GET", f"/v1/instances{given_keys}{narrowed}")
     if as_json:
         click.echo(msgspec.json.encode(rows))
         return
@@ -95,21 +101,14 @@ def start(definition: str, given: Any, command_id: str | None, engine: str | Non
 
 @instances.command()
 @click.argument("id_", metavar="ID")
-@click.option("--reason", default="", help="Why; it is kept with the instance.")
-@engine_url
-def cancel(id_: str, reason: str, engine: str | None) -> None:
-    """End an instance where it is."""
-    Remote("engine", engine).call("POST", f"{_path(id_)}/cancel", body=msgspec.json.encode({"reason": reason}))
-    click.echo(f"{id_} is cancelled")
-
-
-@instances.command()
-@click.argument("id_", metavar="ID")
 @engine_url
 def delete(id_: str, engine: str | None) -> None:
     """Remove an ended instance with its history."""
     Remote("engine", engine).call("DELETE", _path(id_))
     click.echo(f"{id_} is deleted")
+
+
+add_repairs(instances)
 
 
 def _path(id_: str) -> str:

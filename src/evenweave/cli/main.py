@@ -30,6 +30,7 @@ COMMANDS = {
     "send": ("evenweave.cli.send", "Publish an event."),
     "definitions": ("evenweave.cli.definitions", "List, show and delete definitions."),
     "instances": ("evenweave.cli.instances", "List, show, start, cancel and delete instances."),
+    "trace": ("evenweave.cli.trace", "Show what happened in an instance, as a tree with durations."),
     "dead-letters": ("evenweave.cli.dead_letters", "List, show, replay and purge what nobody could take."),
     "top": ("evenweave.cli.top", "Watch what goes on."),
     "doctor": ("evenweave.cli.doctor", "Say what is wrong with this installation."),
@@ -39,7 +40,10 @@ COMMANDS = {
 SETTINGS = ("listen", "data", "catalog", "engine", "runtime", "log_level")
 """What evenweave.toml may say outside of a table."""
 
-VERBS = ("list", "show", "start", "cancel", "delete", "replay", "purge")
+VERBS = (
+    "list", "show", "start", "cancel", "delete", "replay", "purge",
+    "suspend", "resume", "retry", "skip", "migrate", "fork", "disable", "enable",
+)  # fmt: skip
 """The commands of `definitions`, `instances` and `dead-letters`."""
 
 

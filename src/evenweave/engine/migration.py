@@ -78,7 +78,7 @@ def migrate(burst: Burst, cause: Migrate) -> None:
             _listen_anew(burst, frame, waiting, old)
         frame.waiting = waiting
     if instance.opening is not None:
-        instance.opening = _opening(instance.opening, old, new)
+        instance.opening = find_opening(instance.opening, old, new)
     instance.digest, instance.version = new.digest, new.version
 
 
@@ -114,7 +114,7 @@ def _missing(instance: Instance, old: Plan, new: Plan) -> Iterator[Missing]:
             nodes.append(node)
         else:
             yield from _missing_places(fiber, nodes, around, new)
-    if instance.opening is not None and _opening(instance.opening, old, new) is None:
+    if instance.opening is not None and find_opening(instance.opening, old, new) is None:
         yield Missing("", "the event that started it starts nothing there")
     yield from _missing_keys(instance, new)
 
@@ -214,7 +214,8 @@ def _listen_anew(burst: Burst, frame: Frame, waiting: Waiting, old: Plan) -> Non
     burst.effects += [Listen(frame.activation, *each) for each in wanted if each not in was]
 
 
-def _opening(opening: Opening, old: Plan, new: Plan) -> Opening | None:
+def find_opening(opening: Opening, old: Plan, new: Plan) -> Opening | None:
+    """The same opening by another plan; none where its event starts nothing there."""
     before = old.starts[opening.start]
     for index, start in enumerate(new.starts):
         if start.position == before.position and start.accept.match.name == before.accept.match.name:

@@ -66,6 +66,20 @@ def patched(instance: Instance, patch: Mapping[str, Any], budget: jq.Budget) -> 
     return list(zip(frames, data, strict=True))
 
 
+def put(data: Any, patch: Mapping[str, Any], budget: jq.Budget) -> Any:
+    """The data with a patch in it.
+
+    Raises:
+        BadPatch: A path is none, or there is no place for it.
+    """
+    for program, value in compile_patch(patch):
+        try:
+            data = _put(data, program.paths(data, budget), value)
+        except jq.JqError as error:
+            raise BadPatch(f'there is no place for "{program.source}" in the data: {error}') from None
+    return data
+
+
 def patch(burst: Burst, changes: Mapping[str, Any]) -> None:
     """Put values into the data of the stopped fiber.
 

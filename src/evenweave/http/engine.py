@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from evenweave.engine.causes import Cause, Command
-from evenweave.engine.instance import Status
+from evenweave.engine.causes import Cause
 from evenweave.engine.life import NotAllowed
+from evenweave.engine.migration import CannotMigrate
+from evenweave.engine.patching import BadPatch
 from evenweave.errors import InvalidDocument
+from evenweave.http.asking import Fork, decode, read_keys, read_meant, read_order, read_page, read_which
 from evenweave.http.documents import (
     QuotedPaths,
     describe_diagnostics,
     limited_body,
     named_body,
     part,
-    whole_number,
 )
 from evenweave.http.metrics import TEXT_FORMAT, CountedRoutes, make_engine_families, render
 from evenweave.http.problem import Problem, make_handlers
 from evenweave.ports.broker import BrokerError
 from evenweave.ports.catalog import CatalogUnavailable
 from evenweave.ports.store import StoreRefused, StoreUnavailable
-from evenweave.worker.engine import NotFound, NotPossible
+from evenweave.worker.refusals import NotFound, NotPossible
+from evenweave.worker.repair import AT_ONCE
+from evenweave.worker.replay import CannotReplay
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -38,23 +41,17 @@ if TYPE_CHECKING:
 _ENCODE = msgspec.json.Encoder().encode
 _CAUSES = msgspec.msgpack.Decoder(list[Cause])
 _INPUT_BYTES = 1024 * 1024
-_PAGE, _PAGE_MOST = 100, 1000
-_LIFE = get_args(Status)
 _STATUSES: dict[type[Exception], int] = {
     NotFound: 404,
     NotPossible: 409,
+    BadPatch: 400,
+    CannotReplay: 409,
     NotAllowed: 409,
     CatalogUnavailable: 503,
     BrokerError: 503,
     StoreUnavailable: 503,
     StoreRefused: 500,
 }
-
-
-class Reason(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a command: why it is given."""
-
-    reason: str = ""
 
 
 class EngineFace:
@@ -75,10 +72,15 @@ class EngineFace:
             Route(definition, self._remove_definition, methods=["DELETE"]),
             Route(f"{definition}/{{version}}", self._show_definition, methods=["GET"]),
             Route(f"{definition}/{{version}}", self._remove_definition, methods=["DELETE"]),
+            Route(f"{definition}/{{version}}/disable", self._disable_definition, methods=["POST"]),
+            Route(f"{definition}/{{version}}/enable", self._enable_definition, methods=["POST"]),
             Route("/v1/instances", self._list_instances, methods=["GET"]),
             Route(instance, self._show_instance, methods=["GET"]),
             Route(instance, self._delete_instance, methods=["DELETE"]),
             Route(f"{instance}/history", self._show_history, methods=["GET"]),
+            Route(f"{instance}/trace", self._show_trace, methods=["GET"]),
+            Route(f"{instance}/fork", self._fork, methods=["POST"]),
+            Route("/v1/instances/{verb}", self._command_many, methods=["POST"]),
             Route(f"{instance}/{{verb}}", self._command, methods=["POST"]),
             Route("/v1/subscriptions", self._list_subscriptions, methods=["GET"]),
         ]
@@ -100,40 +102,40 @@ class EngineFace:
             registration = await self._engine.register(name, body, strict=strict)
         except InvalidDocument as error:
             raise Problem(422, error.message, {"diagnostics": describe_diagnostics(error.diagnostics)}) from None
-        answer = _describe(registration.row) | {"diagnostics": describe_diagnostics(registration.diagnostics)}
+        answer = self._describe(registration.row) | {"diagnostics": describe_diagnostics(registration.diagnostics)}
         return _answer(answer, 201 if registration.created else 200)
 
     async def _list_definitions(self, _request: Request) -> Response:
-        return _answer([_describe(row) for row in self._engine.definitions()])
+        return _answer([self._describe(row) for row in self._engine.definitions()])
 
     async def _show_definition(self, request: Request) -> Response:
         found = self._engine.definition(*_named(request))
         operations = msgspec.json.decode(found.row.operations)
-        return _answer(_describe(found.row) | {"document": found.row.document, "operations": operations})
+        return _answer(self._describe(found.row) | {"document": found.row.document, "operations": operations})
 
     async def _remove_definition(self, request: Request) -> Response:
         await self._engine.remove(*_named(request))
         return Response(status_code=204)
 
+    async def _disable_definition(self, request: Request) -> Response:
+        await self._engine.disable(part(request, "id"), part(request, "version"))
+        return await self._show_definition(request)
+
+    async def _enable_definition(self, request: Request) -> Response:
+        await self._engine.disable(part(request, "id"), part(request, "version"), disabled=False)
+        return await self._show_definition(request)
+
     async def _start(self, request: Request) -> Response:
         body = await limited_body(request, _INPUT_BYTES)
-        data = _decode(body, Any) if body else {}
+        data = decode(body, Any) if body else {}
         id_ = await self._engine.start_instance(part(request, "id"), data, command=request.query_params.get("command"))
         return _answer({"id": id_}, 201)
 
     async def _list_instances(self, request: Request) -> Response:
-        query = request.query_params
-        status = query.get("status", "")
-        if status and status not in _LIFE:
-            raise Problem(400, f'there is no status "{status[:40]}"; there are {", ".join(_LIFE)}')
-        found = await self._engine.instances(
-            status=status,
-            definition=query.get("definition", ""),
-            key=query.get("key", ""),
-            after=whole_number(request, "after", 0, 2**63 - 1),
-            limit=max(whole_number(request, "max", _PAGE, _PAGE_MOST), 1),
-        )
-        return _answer(found)
+        which, (key, wanted), (after, limit) = read_which(request), read_keys(request), read_page(request)
+        if wanted:
+            return _answer(await self._engine.search(which, wanted, after=after, limit=limit))
+        return _answer(await self._engine.instances(which, key=key, after=after, limit=limit))
 
     async def _show_instance(self, request: Request) -> Response:
         return _answer(await self._engine.instance(part(request, "id")))
@@ -148,15 +150,45 @@ class EngineFace:
             [{"revision": each.revision, "at": each.at, "causes": _CAUSES.decode(each.causes)} for each in entries]
         )
 
+    async def _show_trace(self, request: Request) -> Response:
+        return _answer(await self._engine.archive.trace(part(request, "id")))
+
+    async def _fork(self, request: Request) -> Response:
+        fork: Fork = decode(await limited_body(request, _INPUT_BYTES), Fork)
+        forked = await self._engine.archive.fork(
+            part(request, "id"), fork.at, patch=fork.set, version=fork.to, command=fork.command
+        )
+        return _answer({"id": forked}, 201)
+
     async def _command(self, request: Request) -> Response:
-        verb = part(request, "verb")
-        if verb not in {"suspend", "resume", "cancel"}:
-            raise Problem(404, f'an instance cannot be asked to "{verb}"; it can suspend, resume and cancel')
-        body = await limited_body(request, _INPUT_BYTES)
-        reason = _decode(body, Reason).reason if body else ""
-        command = Command(verb, reason)  # type: ignore[arg-type]
-        await self._engine.command(part(request, "id"), command)
+        repair, _ = read_order(part(request, "verb"), await limited_body(request, _INPUT_BYTES))
+        try:
+            await self._engine.workshop.repair(part(request, "id"), repair)
+        except CannotMigrate as error:
+            raise Problem(409, error.message, {"missing": msgspec.to_builtins(error.missing)}) from None
         return await self._show_instance(request)
+
+    async def _command_many(self, request: Request) -> Response:
+        repair, ids = read_order(part(request, "verb"), await limited_body(request, _INPUT_BYTES), many=True)
+        after, limit = read_page(request, default=AT_ONCE)
+        if ids is None:
+            which = read_meant(request, repair)
+            made = await self._engine.workshop.repair_page(which, repair, after=after, limit=limit)
+        else:
+            made = await self._engine.workshop.repair_some(ids, repair)
+        return _answer(made)
+
+    def _describe(self, row: DefinitionRow) -> dict[str, Any]:
+        return {
+            "id": row.id,
+            "version": row.version,
+            "digest": row.digest,
+            "file": row.file,
+            "active": row.active,
+            "disabled": row.disabled,
+            "starts": self._engine.starts(row),
+            "created": row.created,
+        }
 
     async def _list_subscriptions(self, _request: Request) -> Response:
         return _answer(self._engine.subscriptions())
@@ -177,24 +209,6 @@ class EngineFace:
 def _named(request: Request) -> tuple[str, str | None]:
     """The definition and, where the path has one, the version that a request is about."""
     return part(request, "id"), part(request, "version") if "version" in request.path_params else None
-
-
-def _decode(body: bytes, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Problem(400, f"the body is not what is asked for here: {error}") from None
-
-
-def _describe(row: DefinitionRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "version": row.version,
-        "digest": row.digest,
-        "file": row.file,
-        "active": row.active,
-        "created": row.created,
-    }
 
 
 def _answer(value: object, status: int = 200) -> Response:

@@ -12,6 +12,7 @@ import structlog
 from evenweave.engine import Begin
 from evenweave.ports.store import Which
 from evenweave.worker import identity
+from evenweave.worker.archive import Archive
 from evenweave.worker.definitions import Definitions, Registered
 from evenweave.worker.delay import after_failures, pause
 from evenweave.worker.figures import CensusTaker, Snapshot
@@ -44,6 +45,10 @@ __all__ = ["Engine", "NotFound", "NotPossible", "Registration"]
 
 class Engine:
     """Registers definitions, takes events, moves instances, publishes.
+
+    Attributes:
+        workshop: Repairs instances, one or many.
+        archive: Traces, forks and checks instances by their history.
 
     Args:
         store: Where everything is.
@@ -79,6 +84,7 @@ class Engine:
         self._log = structlog.get_logger("evenweave.engine")
         self._mover = Mover(store, clock, self.settings, tenant=tenant, definitions=Definitions([]))
         self._registrar = Registrar(self._mover, broker, catalog, clock, reader=reader, subscribed=subscribed)
+        self.archive = Archive(self._mover)
         self.workshop = Workshop(self._mover, self._registrar)
         self._timers = Timers(self._mover, clock)
         self._mover.spans = spans

@@ -200,7 +200,7 @@ def _check_names(definitions: Definitions, instance: Instance, target: Registere
     if current is None:
         return
     missing = []
-    for reference in dict.fromkeys(_references(instance)):
+    for reference in filter(None, dict.fromkeys(_references(instance))):  # the whole may have another name
         here, there = current.name(reference), target.name(reference)
         if there and here != there:
             missing.append(Missing(reference, f'it is "{here}", and "{there}" in the other version'))
