@@ -13,6 +13,7 @@ import click
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from evenweave.cli.demo.grid import SCROLLED, Grid
 from evenweave.cli.demo.killing import Killing
 from evenweave.cli.demo.orders import Instances, Orders
 from evenweave.cli.demo.stack import Stack, find_example
@@ -71,7 +72,9 @@ def demo(orders: int, kill: bool, as_json: bool) -> None:
         for service in _SERVICES:
             stack.start_service(service)
         say(_introduction(stack))
-        result, right = _follow(stack, orders, say, Killing(stack, orders, say) if kill else None)
+        grid = Grid() if orders > SCROLLED and not as_json and sys.stdout.isatty() else None
+        say = say if grid is None else grid.say
+        result, right = _follow(stack, orders, say, Killing(stack, orders, say) if kill else None, grid)
     if as_json:
         click.echo(msgspec.json.encode(result))
     else:
@@ -84,7 +87,7 @@ def _leave(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _follow(stack: Stack, wanted: int, say: Say, killing: Killing | None) -> tuple[Result, bool]:
+def _follow(stack: Stack, wanted: int, say: Say, killing: Killing | None, grid: Grid | None) -> tuple[Result, bool]:
     """Place the orders and look until all have ended, or nothing has moved for a long time."""
     placing = [stack.journal("store")] if killing is None else killing.journals
     orders = Orders([*placing, *(stack.journal(name) for name in _SERVICES)])
@@ -105,7 +108,10 @@ def _follow(stack: Stack, wanted: int, say: Say, killing: Killing | None) -> tup
         # After the engine was asked: of what has ended there, the services have noted all but the shipment by now.
         for order, step in orders.look():
             moved = time.monotonic()
-            say(f"  {order.id}  {_path(order.steps):<12} {_WORDS[step]}" + _amount(step, order.total))
+            if grid is None:
+                say(f"  {order.id}  {_path(order.steps):<12} {_WORDS[step]}" + _amount(step, order.total))
+        if grid is not None:
+            grid.draw(orders.known)
         if done >= wanted and _is_quiet(orders, wanted) and (killing is None or killing.over):
             break
         time.sleep(LOOK_S)
