@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenweave.engine.listening import forget
 from evenweave.engine.moves import NOTHING, drop, leave
-from evenweave.plan.nodes import Await, Do, Edge, Emit, Fork
+from evenweave.plan.nodes import Await, Call, Do, Edge, Emit, Fork
 
 if TYPE_CHECKING:
     from evenweave.engine.burst import Burst
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def skip(burst: Burst, fiber: Fiber, node: AnyNode) -> AnyNode | None:
     """Leave the node that a fiber stopped at, by its normal edge and with no result: nothing of it is folded.
 
-    A trigger that is not sent is not answered: with it goes the task around that would wait for the reply. The
-    outermost node of a branch or an item is left with the data that it began with, or null.
+    What an action does is left with the whole action: it has no result either. A trigger that is not sent is not
+    answered: with it goes the task around that would wait for the reply. The outermost node of a branch or an item is
+    left with the data that it began with, or null.
 
     Returns:
         The node of the same fiber that comes next; none where the fiber ended or somebody else goes on.
@@ -29,12 +30,13 @@ def skip(burst: Burst, fiber: Fiber, node: AnyNode) -> AnyNode | None:
     framed = fiber.again
     fiber.at = None
     fiber.again = False
-    if isinstance(node, Emit):
-        task = _unanswered(burst, fiber)
-        if task is not None:
-            while fiber.frames[-1] is not task:
-                fiber.frames.pop()
-            node, framed = burst.plan.nodes[task.position], True
+    whole = _whole(burst, fiber, node)
+    if whole is not None:
+        while fiber.frames[-1] is not whole:
+            inner = fiber.frames.pop()
+            if inner.waiting is not None:
+                forget(burst, inner)
+        node, framed = burst.plan.nodes[whole.position], True
     frame = fiber.frames[-1]
     if len(fiber.frames) == 1 and frame.position == node.position:
         _end(burst, fiber, frame)
@@ -48,6 +50,20 @@ def skip(burst: Burst, fiber: Fiber, node: AnyNode) -> AnyNode | None:
         if join is not None:
             drop(burst, join)
     return leave(burst, fiber, node, NOTHING, edge, framed=framed)
+
+
+def _whole(burst: Burst, fiber: Fiber, node: AnyNode) -> Frame | None:
+    """The step that the node is a part of, where that is left as a whole."""
+    if isinstance(node, Emit):
+        task = _unanswered(burst, fiber)
+        if task is not None:
+            return task
+    if isinstance(node, Call | Emit | Await):
+        for frame in reversed(fiber.frames):
+            around = burst.plan.nodes[frame.position]
+            if isinstance(around, Do):
+                return frame if around.reference == node.reference else None
+    return None
 
 
 def _unanswered(burst: Burst, fiber: Fiber) -> Frame | None:
