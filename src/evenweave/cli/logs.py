@@ -24,7 +24,7 @@ class Lines:
 
     def msg(self, message: str) -> None:
         """Write a line."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: somebody closed the stream
             self._stream.write(message + "\n")
             self._stream.flush()
 
