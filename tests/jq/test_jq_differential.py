@@ -76,10 +76,31 @@ ONE_FILTER = (
     "label $f|({}),break $f", "if {} then 1 else 2 end", "if {} then .a end", "def f: {}; [f,f]",
     "def f(g): [g|g]; f({})", "def f($x): $x; f({})", ". as [$x,$y]|[$x,$y,({})]", ". as {{a:$x}}|[$x,({})]",
     "({}) as $x|[$x,$x]", "[. as [$x] ?// $x|[$x,({})]]", "[{}]|sort", "[{}]|unique", "[{}]|group_by(.)", "[{}]|add",
-    "[{}]|tojson", "[paths]|{}", "to_entries|map({})", "[while(length>1;.[1:])|{}]", "[until(true;{})]", "path({})",
-    "[path({})]", "try path({}) catch .", "$__loc__|{}", "[{}][0]", "[{}][:1]",
+    "[{}]|tojson", "[paths]|{}", "to_entries|map({})", "[while(length>1;.[1:])|{}]", "[until(true;{})]",
+    "$__loc__|{}", "[{}][0]", "[{}][:1]",
 )  # fmt: skip
 ASSIGN = ("=", "|=", "+=", "-=", "*=", "//=", "%=", "/=")
+
+
+PATH_FORMS = (
+    "{0}|{1}", "({0}),({1})", "{0}|select({2})", "if {2} then {0} else {1} end", "({0})//({1})", "first({0},{1})",
+    "limit(1;{0})", "({0})?", "recurse({0}|select({2})|select(false))", "def f: {0}; f|{1}", "def f(g): g|{1}; f({0})",
+    "label $f|({0}),break $f,({1})", "({2}) as $x|{0}", "skip(1;{0},{1})", "try ({0}) catch empty", "nth(1;{0},{1})",
+    "getpath([\"a\"])|{0}", "last({0})?", "{0}|getpath([0,\"b\"])", "..|{0}", "{0}|error?", "empty,({1})",
+)  # fmt: skip
+USES_OF_PATHS = (
+    "[path({0})]", "try path({0}) catch .", "del({0})", "({0})|={1}", "({0})+={1}", "({0})=({1})", "({0})//={1}",
+    "pick({0})", "[paths]|length as $n|({0})|=$n", "to_entries|map(.value)|({0})|=1", "reduce path({0}) as $p (.;.)",
+)  # fmt: skip
+
+
+@st.composite
+def paths(draw: DrawFn, depth: int = 2) -> str:
+    """A path expression."""
+    if depth == 0:
+        return draw(PATHS)
+    form = draw(st.sampled_from(PATH_FORMS))
+    return form.format(draw(paths(depth - 1)), draw(paths(depth - 1)), draw(programs(1)))
 
 
 @st.composite
@@ -87,7 +108,9 @@ def programs(draw: DrawFn, depth: int = 3) -> str:
     """A program without a loop that does not end by itself."""
     if depth == 0:
         return draw(st.one_of(SIMPLE, LITERALS))
-    kind = draw(st.integers(0, 9))
+    kind = draw(st.integers(0, 10))
+    if kind == 10:
+        return draw(st.sampled_from(USES_OF_PATHS)).format(draw(paths()), draw(programs(depth - 1)))
     if kind <= 1:
         return draw(st.one_of(SIMPLE, LITERALS))
     if kind <= 4:

@@ -45,7 +45,7 @@ class Deep(DeepCalls):
             return lambda item, env: iter(many(item, env))
         if tracked and isinstance(node, syntax.Assign) and node.operator:
             # An update is no path, even where it changes nothing.
-            return made(self.compile(node, scope, False), selects=False)
+            return made(self.compile(node, scope, False), lambda _, output: (output, None))
         if tracked and not isinstance(node, (*STRUCTURAL, syntax.Call)):
             return made(self.compile(node, scope, False))
         if isinstance(node, syntax.Call):

@@ -9,7 +9,7 @@ from evenweave.jq.builtins.filters import count_of
 from evenweave.jq.codes import MANY, Argument, Cell
 from evenweave.jq.machine import END, Delegate, Frame, Jump, Steps
 from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
-from evenweave.jq.tracked import finish, keep, step_path
+from evenweave.jq.tracked import finish, keep, keep_all, step_path
 from evenweave.jq.values import compare, subtract
 
 if TYPE_CHECKING:
@@ -167,6 +167,9 @@ class DeepCalls:
 
     def _call_builtin(self, target: BuiltinInfo, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
         definition = self.compiler.prelude(target.name, target.arity)
+        if definition is not None and tracked and target == BuiltinInfo("last", 1):
+            # Its output is a value that was remembered, not one that was selected.
+            return made(self._call_function(definition, node, scope, False), keep_all)
         if definition is not None:
             return self._call_function(definition, node, scope, tracked)
         if (target.name, target.arity) == ("path", 1):
@@ -231,12 +234,12 @@ def _finish_paths(found: DeepRun) -> DeepRun:
     return run
 
 
-def made(plain: DeepRun, *, selects: bool = True) -> DeepRun:
-    """Over items, what over values makes values; unless it ``selects``, not even its own input is at the path."""
+def made(plain: DeepRun, hold: Callable[[Any, Any], Any] = keep) -> DeepRun:
+    """Over items, what over values makes values; ``hold`` makes the item of an output."""
 
     def run(item: Any, env: Env) -> Steps:
         frame = Frame(plain(item[0], env))
         while (output := (yield frame)) is not END:
-            yield keep(item, output) if selects else (output, None)
+            yield hold(item, output)
 
     return run

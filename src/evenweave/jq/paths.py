@@ -156,9 +156,16 @@ def set_path(value: Any, path: Any, new: Any, budget: Budget | None = None) -> A
     return new
 
 
+def out_of_bounds() -> JqError:
+    """The error of jq for an index before the start of an array."""
+    return JqError("Out of bounds negative array index")
+
+
 def _get_for_update(value: Any, key: Any) -> Any:
     if type(key) is list and type(value) is list:
         raise JqError("Cannot update field at array index of array")
+    if type(key) in NUMBERS and key < 0 and (value is None or (type(value) is list and double(key) < -len(value))):
+        raise out_of_bounds()
     return get(value, key)
 
 
@@ -195,7 +202,7 @@ def _put_element(value: list[Any], key: float, new: Any) -> list[Any]:
     if at < 0:
         at += len(value)
         if at < 0:
-            raise JqError("Out of bounds negative array index")
+            raise out_of_bounds()
     if at >= DEFAULT_LIMITS.array:
         raise JqLimitError(f"Array too long: more than {DEFAULT_LIMITS.array} elements")
     if at >= len(value):

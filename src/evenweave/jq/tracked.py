@@ -134,6 +134,7 @@ def keep_all(item: Item, output: Any) -> Item:
 _UNTRACKED = NUMBERS | {str}
 """Python may share equal numbers and strings that were made independently."""
 
+_COUNTED = frozenset((("limit", 2), ("skip", 2)))
 _PASSES_TEXT = frozenset(("tostring", "ltrimstr", "rtrimstr", "trimstr", "trim", "ltrim", "rtrim"))
 
 
@@ -187,8 +188,8 @@ class Tracked:
             return Code(MANY, lambda item, env: ((output, None) for output in many(item[0], env)))
         passes = isinstance(node, syntax.Variable) or (isinstance(node, syntax.Call) and node.name in _PASSES_TEXT)
         hold = keep_text if passes else keep
-        if isinstance(node, syntax.Assign):
-            # Without a path to assign to, the very input comes out.
+        if isinstance(node, syntax.Assign) or (isinstance(node, syntax.Call) and node.name == "last"):
+            # Without a path to assign to, the very input comes out; and it may be the last output.
             hold = keep_all
         if code.shape is ONE:
             return Code(ONE, lambda item, env: hold(item, run(item[0], env)))
@@ -355,7 +356,7 @@ class Tracked:
             return Code(MANY, lambda item, env: (step_path(item, path) for path in keys(item[0], env)))
         if key == ("empty", 0):
             return Code(MANY, lambda item, env: iter(()))
-        if self.compiler.has_definition(*key):
+        if key != ("last", 1) and (self.compiler.has_definition(*key) or key in _COUNTED):
             return None
         return self.made(node, scope)
 

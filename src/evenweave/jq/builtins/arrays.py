@@ -402,5 +402,6 @@ FUNCTIONS: Final[dict[tuple[str, int], Function]] = {
     ("bsearch", 1): Function(_bsearch),
     ("join", 1): Function(_join, budget=True),
     ("implode", 0): Function(_implode),
+    ("_each", 0): Function(lambda value: value, many=True),
     ("toarray", 0): Function(_toarray),
 }

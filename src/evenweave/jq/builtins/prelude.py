@@ -25,7 +25,7 @@ def last: .[-1];
 def nth($at): .[$at];
 def first(f): label $done | (f | ., break $done);
 def isempty(f): first((f | false), true);
-def last(f): reduce f as $each ([]; [$each]) | .[];
+def last(f): reduce f as $each ([]; [$each]) | _each;
 def nth($at; f):
   if $at < 0 then error("nth doesn't support negative indices") else first(skip($at; f)) end;
 def any: any(.[]; .);
