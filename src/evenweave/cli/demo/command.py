@@ -21,7 +21,7 @@ from evenweave.cli.demo.stack import Stack, find_example
 Say = Callable[[str], object]
 LOOK_S = 0.1
 STUCK_S = 60.0
-ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _SERVICES = ("order", "payment", "shipment")
 _WORDS = {
     "placed": "placed in the store",
