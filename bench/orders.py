@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sys
 import tempfile
 from pathlib import Path
 
+import structlog
 from floor import SqliteFloor
 from subject import Subject
 from workload import Figures, measure
@@ -57,4 +59,6 @@ async def run(seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    # As a process is run: what every instance does is not logged.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     asyncio.run(run(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0))

@@ -124,6 +124,14 @@ def programs(draw: DrawFn, depth: int = 3) -> str:
     return f"if ({condition}) then ({yes}) else ({no}) end"
 
 
+def _differ_in_caught_path_errors(found: list[Any], expected: list[Any]) -> bool:
+    """Whether all that differs is which of two errors of a path expression came first, and was caught."""
+    if len(found) != len(expected):
+        return False
+    pairs = [pair for pair in zip(found, expected, strict=True) if pair[0] != pair[1]]
+    return bool(pairs) and all(oracle.NO_PATH in pair and all(isinstance(item, str) for item in pair) for pair in pairs)
+
+
 @settings(
     max_examples=CASES, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=CASES < 1000
 )
@@ -134,6 +142,7 @@ def test_differential_answers_as_libjq(program: str, value: Any) -> None:
     assume(oracle.UNDECIDED not in (found[1], expected[1]))
     # Which of two errors in a path expression comes first depends on how a builtin is written.
     assume(not (found[1] and expected[1] and oracle.NO_PATH in (found[1], expected[1])))
+    assume(not _differ_in_caught_path_errors(found[0], expected[0]))
     # Whether a value that was made passes for the one at the empty path depends on what an implementation shares.
     assume(oracle.NO_PATH not in (found[1], expected[1]) or [] not in found[0] + expected[0])
     assert found == expected
