@@ -188,3 +188,9 @@ def test_bounds_abandoned_recursion_is_cleaned_up() -> None:
     outputs = jq.compile("def f: if . > 15000 then . else (. + 1 | f | .), 0 end; 0 | f").iter(None)
     assert next(outputs) == 15_001
     del outputs
+
+
+def test_bounds_range_in_a_path_is_a_made_value() -> None:
+    """`range` with an endless filter inside compiles where paths are asked for, and is no path there."""
+    program = jq.compile("def f: if . > 3 then . else . + 1 | f end; try path(range(f)) catch .")
+    assert program.all(0) == ["Invalid path expression with result 0"]

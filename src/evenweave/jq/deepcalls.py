@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from evenweave.jq.builtins import FUNCTIONS
 from evenweave.jq.builtins.filters import count_of
 from evenweave.jq.codes import MANY, Argument, Cell
 from evenweave.jq.machine import END, Delegate, Frame, Jump, Steps
@@ -177,10 +178,11 @@ class DeepCalls:
             return made(_finish_paths(found)) if tracked else _finish_paths(found)
         if target.name in {"limit", "skip"}:
             return self._counted(target.name, node, scope, tracked)
-        function = self.compiler.calls.function(target)
-        if not node.arguments:
+        if not node.arguments or (target.name, target.arity) not in FUNCTIONS:
+            # One that is no function of values (`range`) runs as it does outside of paths; what it gives is made.
             many = self.compiler.direct.compile(node, scope).many()
-            return made(lambda item, env: iter(many(item, env)))
+            return made(lambda item, env: iter(many(item, env))) if tracked else lambda item, env: iter(many(item, env))
+        function = self.compiler.calls.function(target)
         operands = [(argument, scope) for argument in reversed(node.arguments)]
         combinations = self.product(operands, None, False, lambda outputs, _: (*reversed(outputs),))
 
