@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from evenweave.engine.burst import Burst
 from evenweave.plan.nodes import Await, Do
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class InstanceView(Struct, frozen=True):
 def view(instance: Instance, plan: Plan | None) -> InstanceView:
     """Show an instance; without its plan, what it waits for is not known."""
     waits = [] if plan is None else [_expectation(fiber, plan, instance) for fiber in instance.fibers if fiber.frames]
-    data = instance.data if plan is None else Burst(plan, instance, now=instance.updated).data
+    data = _current_data(instance)
     return InstanceView(
         instance.id,
         instance.definition,
@@ -69,6 +68,14 @@ def view(instance: Instance, plan: Plan | None) -> InstanceView:
         instance.held,
         data,
     )
+
+
+def _current_data(instance: Instance) -> Any:
+    """The data as far as it got: of the state that the main path is in, whose output is not the instance's yet."""
+    for fiber in instance.fibers:
+        if fiber.parent == 0 and fiber.frames:
+            return fiber.frames[min(1, len(fiber.frames) - 1)].data
+    return instance.data
 
 
 def _expectation(fiber: Fiber, plan: Plan, instance: Instance) -> Expectation:
