@@ -4,7 +4,7 @@ import time
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from evenweave.source import Document, Span, decode, dialect, load
@@ -117,6 +117,8 @@ printable = st.text(
 
 
 @given(printable, st.sampled_from(["'", '"', "|", "json"]))
+@example(" ", "|")
+@example("  x ", "|")
 @settings(deadline=None, max_examples=200)
 def test_document_span_in_finds_every_character(value: str, style: str) -> None:
     """Each character of a string is found where it is written, in every style."""

@@ -6,6 +6,8 @@ from re import compile as pattern
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from evenweave.source.place import Place
 
 __all__ = ["align"]
@@ -26,15 +28,16 @@ def align(text: str, place: Place, value: str) -> list[tuple[int, int]] | None:
     only ever done where a diagnostic points inside it. A reading that does not give ``value`` again is not trusted.
     """
     if place.style in {"|", ">"}:
-        read = _block(text, place.start, place.end, folded=place.style == ">")
+        readings = _blocks(text, place.start, place.end, folded=place.style == ">")
     elif place.style == "":
-        read = _flow(text, place.start, place.end, "")
+        readings = iter([_flow(text, place.start, place.end, "")])
     else:
-        read = _flow(text, place.start + 1, place.end - 1, "'" if place.style == "'" else '"')
-    characters = "".join([character for character, _ in read])
-    # Clipping and keeping of final line breaks do not move what stands before them.
-    if characters == value or characters.rstrip("\n") == value.rstrip("\n"):
-        return [stretch for _, stretch in read][: len(value)]
+        readings = iter([_flow(text, place.start + 1, place.end - 1, "'" if place.style == "'" else '"')])
+    for read in readings:
+        characters = "".join([character for character, _ in read])
+        # Clipping and keeping of final line breaks do not move what stands before them.
+        if characters == value or characters.rstrip("\n") == value.rstrip("\n"):
+            return [stretch for _, stretch in read][: len(value)]
     return None
 
 
@@ -98,11 +101,15 @@ def _escape(text: str, at: int, end: int, read: list[tuple[str, tuple[int, int]]
     return at + 2
 
 
-def _block(text: str, start: int, end: int, *, folded: bool) -> list[tuple[str, tuple[int, int]]]:
-    """Read a block scalar; a folded one only as far as its lines are equally indented (the caller compares)."""
+def _blocks(text: str, start: int, end: int, *, folded: bool) -> Iterator[list[tuple[str, tuple[int, int]]]]:
+    """Read a block scalar; a folded one only as far as its lines are equally indented (the caller compares).
+
+    An indentation indicator counts from the parent's indentation, which is not known here: there each indentation that
+    the lines allow is a reading, the deepest first.
+    """
     header = _HEADER.match(text, start)
     if not header:
-        return []
+        return
     lines: list[tuple[int, int, int]] = []  # start, end of the content, end with the break
     at = header.end()
     while at < end:
@@ -110,21 +117,22 @@ def _block(text: str, start: int, end: int, *, folded: bool) -> list[tuple[str, 
         stop, following = found.span() if found else (end, end)
         lines.append((at, stop, following))
         at = following
-    filled = [line for line in lines if text[line[0] : line[1]].strip(" ")]
-    if not filled:
-        return []
-    first = filled[0]
-    indent = len(text[first[0] : first[1]]) - len(text[first[0] : first[1]].lstrip(" "))
-    digit = next((int(sign) for sign in header[1] if sign.isdigit()), None)
-    if digit is not None:
-        # An indentation indicator counts from the parent's, which the shallowest line cannot be below.
-        shallow = min(len(text[a:b]) - len(text[a:b].lstrip(" ")) for a, b, _ in filled)
-        indent = shallow if digit > shallow else min(indent, shallow)
-    read: list[tuple[str, tuple[int, int]]] = []
-    for begin, stop, following in lines:
-        read.extend((text[at], (at, at + 1)) for at in range(min(begin + indent, stop), stop))
-        read.append(("\n", (stop, following)))
-    return _folded(read) if folded else read
+    filled = [_indentation(text[a:b]) for a, b, _ in lines if text[a:b].strip(" ")]
+    if any(sign.isdigit() for sign in header[1]):
+        deepest = min(filled, default=max((b - a for a, b, _ in lines), default=0))
+        indents = range(deepest, 0, -1)
+    else:
+        indents = range(filled[0], filled[0] + 1) if filled else range(0)
+    for indent in indents:
+        read: list[tuple[str, tuple[int, int]]] = []
+        for begin, stop, following in lines:
+            read.extend((text[at], (at, at + 1)) for at in range(min(begin + indent, stop), stop))
+            read.append(("\n", (stop, following)))
+        yield _folded(read) if folded else read
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _folded(read: list[tuple[str, tuple[int, int]]]) -> list[tuple[str, tuple[int, int]]]:

@@ -18,8 +18,9 @@ PACE_S = 0.02
 class Killing:
     """Places the orders in shares, one for each victim, and kills that victim at a random moment of its share.
 
-    The next share begins when the victim is back, and orders come at a pace: however fast the machine is, orders are
-    placed before, while and after each of the three is dead.
+    The next share begins when the victim is back, orders come at a pace, and the last of a share are held back until
+    the victim is dead: however fast or slow the machine is, orders are placed before, while and after each of the three
+    is dead.
 
     Args:
         stack: Its three processes are killed, and started again on their ports.
@@ -37,11 +38,12 @@ class Killing:
         self._bounds = [wanted * share // len(VICTIMS) for share in range(len(VICTIMS) + 1)]
         self._victims = list(VICTIMS)
         self._moment = 0
+        self._held = range(0)
 
     @property
     def journals(self) -> list[Path]:
-        """What notes the orders that were placed: a file for each share."""
-        return [self._stack.journal(self._name(share)) for share in range(len(VICTIMS))]
+        """What notes the orders that were placed: two files for each share."""
+        return [self._stack.journal(name) for share in range(len(VICTIMS)) for name in self._names(share)]
 
     @property
     def over(self) -> bool:
@@ -51,11 +53,10 @@ class Killing:
     def begin(self) -> None:
         """Begin to place the next share of the orders."""
         first, end = self._bounds[self.kills : self.kills + 2]
-        # Between a tenth and seven tenths of the share, so that orders are still to come when the victim dies.
+        # Between a tenth and seven tenths of the share: behind that are those that are held back.
         self._moment = first + round((end - first) * random.uniform(0.1, 0.7))  # noqa: S311
-        if end > first:
-            arguments = ("--first", str(first), "--orders", str(end - first), "--every", str(PACE_S))
-            self._stack.start_service(self._name(self.kills), *arguments, script="store")
+        self._held = range(max(first + 1, min(end - 1, end - (end - first) // 10)), end)
+        self._place(self._names(self.kills)[0], range(first, min(self._held.start, end)))
 
     def look(self, placed: int) -> bool:
         """Kill the next victim if its moment has come, with so many orders placed; whether it was killed."""
@@ -64,6 +65,7 @@ class Killing:
         victim = self._victims[self.kills]
         self._stack.kill(victim)
         self._say(f"  ── killed the {VICTIMS[victim]} (SIGKILL), with {placed} orders placed")
+        self._place(self._names(self.kills)[1], self._held)
         self._stack.start_part(victim)
         self._say(f"  ── the {VICTIMS[victim]} is back")
         self.kills += 1
@@ -71,5 +73,10 @@ class Killing:
             self.begin()
         return True
 
-    def _name(self, share: int) -> str:
-        return f"store-{share + 1}"
+    def _place(self, name: str, numbers: range) -> None:
+        if numbers:
+            arguments = ("--first", str(numbers.start), "--orders", str(len(numbers)), "--every", str(PACE_S))
+            self._stack.start_service(name, *arguments, script="store")
+
+    def _names(self, share: int) -> tuple[str, str]:
+        return f"store-{share + 1}", f"store-{share + 1}-held"
