@@ -57,7 +57,7 @@ class TestSqliteStore(StoreContract):
 
 async def test_store_forgets_cold_instances_but_none_that_is_not_durable(tmp_path: Path) -> None:
     """The cache of decoded instances is bounded, and a state that only it knows stays in it."""
-    from evenweave.adapters.stores.sqlite.hot import Hot
+    from evenweave.adapters.stores.hot import Hot
     from evenweave.engine import Instance
 
     def make(name: str) -> Instance:

@@ -24,8 +24,8 @@ from evenweave.adapters.sqlite.errors import (
     RowRefused,
 )
 from evenweave.adapters.sqlite.migrations import Migrations
-from evenweave.adapters.sqlite.statements import load_statements
 from evenweave.adapters.sqlite.unit import Done, Unit
+from evenweave.adapters.statements import load_statements
 
 __all__ = [
     "Database",

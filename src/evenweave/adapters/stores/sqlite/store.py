@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from evenweave.adapters.sqlite import DatabaseClosed, Dropped, Migrations, RowRefused, Unit, load_statements
-from evenweave.adapters.stores.sqlite.hot import Hot
+from evenweave.adapters.stores.hot import Hot
+from evenweave.adapters.stores.overlay import Overlay
 from evenweave.adapters.stores.sqlite.lookups import Lookups
-from evenweave.adapters.stores.sqlite.overlay import Overlay
 from evenweave.adapters.stores.sqlite.transaction import SqliteTransaction
 from evenweave.engine import codec
 from evenweave.ports.store import (

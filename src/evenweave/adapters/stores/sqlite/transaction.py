@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from evenweave.adapters.sqlite import Unit
-from evenweave.adapters.stores.sqlite.overlay import Layer
+from evenweave.adapters.stores.overlay import Layer
 from evenweave.engine import codec
 from evenweave.ports.store import Held, Kept, Outgoing, Wait
 
