@@ -78,9 +78,9 @@ def test_validator_fetches_nothing() -> None:
 def test_validator_bounds_evil_patterns() -> None:
     """A pattern that backtracks without end is stopped."""
     validator = compile_schema({"pattern": r"^(?=(a+)+$)(a+)+$"})
-    started = time.perf_counter()
+    started = time.process_time()
     assert not validator.is_valid("a" * 5_000 + "!")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_validator_bounds_what_it_tells() -> None:

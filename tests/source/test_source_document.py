@@ -195,10 +195,10 @@ def test_load_refuses_what_is_not_utf8() -> None:
 def test_load_is_fast_enough() -> None:
     """A document of 2 MB is read, and a place in it found, in seconds."""
     text = "".join(f"- name: n{index}\n  value: {index}\n  tags: [a, b]\n" for index in range(45_000))
-    started = time.perf_counter()
+    started = time.process_time()
     document = read(text)
     assert document.span("/44999/tags/1").start_line == 135_000
-    assert time.perf_counter() - started < 8
+    assert time.process_time() - started < 8
 
 
 def test_document_at_returns_what_is_there() -> None:

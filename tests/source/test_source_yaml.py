@@ -167,9 +167,9 @@ def test_yaml_alias_bomb_is_refused_at_once() -> None:
     names = "abcdefgh"
     lines = ["a: &a [x,x,x,x,x,x,x,x,x,x]"]
     lines += [f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]" for before, name in itertools.pairwise(names)]
-    started = time.perf_counter()
+    started = time.process_time()
     assert [found[0] for found in diagnose("\n".join(lines))] == ["FI105"]
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_yaml_alias_bomb_of_few_long_texts_is_refused() -> None:
@@ -187,9 +187,9 @@ def test_yaml_alias_deepens_what_it_repeats() -> None:
 @pytest.mark.parametrize("text", ["[" * 200_000, "- " * 100_000, "{a: " * 100_000, "? " * 100_000])
 def test_yaml_depth_is_bounded(text: str) -> None:
     """A text nested without end is refused at the bound, quickly and without recursion."""
-    started = time.perf_counter()
+    started = time.process_time()
     assert [found[0] for found in diagnose(text)] == ["FI105"]
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_yaml_depth_up_to_the_bound_is_read() -> None:
