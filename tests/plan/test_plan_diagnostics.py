@@ -64,6 +64,7 @@ def test_code_is_reported_as_documented(code: str) -> None:
     assert section["kind"].startswith("Error. ")
 
 
+CONTINUED = "end: {continueAs: {workflowId: other, workflowExecTimeout: PT1H}}"
 RETRIED = "functionRef: f, retryRef: r"
 STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
 
@@ -78,12 +79,11 @@ STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
         (f"states: [{STATE}]\ndataInputSchema: a.json", "dataInputSchema"),
         (f"states: [{STATE}]\nstart: {{stateName: A, schedule: R/PT1H}}", "a schedule"),
         (f"states: [{STATE.replace('end: true', 'end: {compensate: true}')}]", "compensation"),
-        (f"states: [{STATE.replace('end: true', 'end: {continueAs: other}')}]", "continueAs"),
+        (f"states: [{STATE.replace('end: true', CONTINUED)}]", "a time-out of the workflow"),
         (
             f"states: [{STATE.replace('functionRef: f', RETRIED)}]\nretries: [{{name: r, maxAttempts: 2}}]",
             "a retry",
         ),
-        (f"states: [{STATE.replace('functionRef: f', 'subFlowRef: other')}]", "a subflow"),
         (
             f"states: [{STATE.replace('end: true', 'end: true, timeouts: {stateExecTimeout: PT1S}')}]",
             "a time-out of a state",

@@ -6,8 +6,8 @@ counted.
 """
 
 from evenweave.engine.burst import Burst, Step, start, step
-from evenweave.engine.causes import Arrival, Begin, Cause, Command, Continue, Deadline, Migrate
-from evenweave.engine.effects import Claim, Effect, Forget, Listen, Publish
+from evenweave.engine.causes import Arrival, Begin, Cause, ChildEnded, Command, Continue, Deadline, Migrate, Unknown
+from evenweave.engine.effects import Claim, Dismiss, Effect, Forget, Launch, Listen, Publish
 from evenweave.engine.instance import Fiber, Frame, Instance, Reason, Status, fresh
 from evenweave.engine.limits import LIMITS, Limits
 
@@ -17,15 +17,18 @@ __all__ = [
     "Begin",
     "Burst",
     "Cause",
+    "ChildEnded",
     "Claim",
     "Command",
     "Continue",
     "Deadline",
+    "Dismiss",
     "Effect",
     "Fiber",
     "Forget",
     "Frame",
     "Instance",
+    "Launch",
     "Limits",
     "Listen",
     "Migrate",
@@ -33,6 +36,7 @@ __all__ = [
     "Reason",
     "Status",
     "Step",
+    "Unknown",
     "fresh",
     "start",
     "step",

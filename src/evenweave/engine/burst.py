@@ -14,15 +14,16 @@ from msgspec import Struct
 from evenweave import jq
 from evenweave.engine import evaluate, life, migration
 from evenweave.engine.beginning import begin
-from evenweave.engine.causes import Arrival, Begin, Cause, Command, Continue, Deadline, Migrate
+from evenweave.engine.causes import Arrival, Begin, Cause, ChildEnded, Command, Continue, Deadline, Migrate, Unknown
 from evenweave.engine.commands import command
 from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Fiber, Frame, Instance, Reason, copy, fresh
 from evenweave.engine.joins import Join, find_joins
+from evenweave.engine.leaving import dismiss_children, withdraw
 from evenweave.engine.limits import LIMITS, Limits
-from evenweave.engine.listening import find, forget, will_wait
+from evenweave.engine.listening import find, will_wait
 from evenweave.engine.moves import stop
-from evenweave.engine.nodes import AGAIN, ENDED, ENTER, EXPIRE, await_
+from evenweave.engine.nodes import AGAIN, ENDED, ENTER, EXPIRE, await_, child
 from evenweave.plan.nodes import Do
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from evenweave.plan.nodes import AnyNode, Plan
 
     FindPlan = Callable[[str, str], Plan | None]
+    FindDefinition = Callable[[str, str], bool]
 
 __all__ = ["LIMITS", "Burst", "Limits", "Step", "fresh", "start", "step"]
 
@@ -54,6 +56,11 @@ class Step(Struct, frozen=True):
 def no_other(_definition: str, _digest: str) -> Plan | None:
     """Finds no plan: for bursts in which nothing migrates."""
     return None
+
+
+def every(_definition: str, _version: str) -> bool:
+    """Every definition can start instances: bursts that are run again know from their causes which could not."""
+    return True
 
 
 def step(
@@ -103,6 +110,8 @@ class Burst:
         effects: What it has asked of the outside.
         trace: The traceparent and tracestate that published events carry.
         find_plan: Finds the plan that a migration names.
+        find_definition: Whether a definition, of a version or of any, can start instances.
+        unknown: The definitions that were asked for and could not.
     """
 
     __slots__ = (
@@ -112,12 +121,14 @@ class Burst:
         "_left",
         "_ready",
         "effects",
+        "find_definition",
         "find_plan",
         "instance",
         "limits",
         "now",
         "plan",
         "trace",
+        "unknown",
     )
 
     # What runs a node; a recording takes others (`evenweave.engine.recording`).
@@ -138,6 +149,8 @@ class Burst:
         self.now = now
         self.limits = limits
         self.find_plan = find_plan
+        self.find_definition: FindDefinition = every
+        self.unknown: list[Unknown] = []
         self.effects: list[Effect] = []
         self.trace: tuple[Any, Any] = (None, None)
         self._ready: deque[Fiber] = deque()
@@ -185,6 +198,16 @@ class Burst:
                     return True
             case Migrate():
                 migration.migrate(self, cause)
+                return True
+            case ChildEnded():
+                if status == "running":
+                    self.wake()
+                elif status not in {"waiting", "faulted"}:
+                    return False
+                if not child.arrive(self, cause):
+                    return False
+            case Unknown():
+                self.unknown.append(cause)
                 return True
             case _:
                 assert_never(cause)
@@ -263,6 +286,8 @@ class Burst:
             instance.bursts = 0
         else:
             self.turn("end")
+            if instance.children:
+                dismiss_children(self)
 
     def _advance(self, fiber: Fiber) -> None:
         """Run a fiber until it waits, ends, or the burst is too long."""
@@ -325,6 +350,16 @@ class Burst:
         instance.counter = value = instance.counter + 1
         return value
 
+    def knows(self, definition: str, version: str) -> bool:
+        """Whether there is a definition that can start an instance; where not, it is noted for the history."""
+        asked = Unknown(definition, version)
+        if asked in self.unknown:
+            return False
+        known = self.find_definition(definition, version)
+        if not known:
+            self.unknown.append(asked)
+        return known
+
     def replan(self, plan: Plan) -> None:
         """Go on by another plan."""
         self.plan = plan
@@ -386,8 +421,9 @@ class Burst:
         instance.opening = None
         for fiber in instance.fibers:
             for frame in fiber.frames:
-                if frame.waiting is not None:
-                    forget(self, frame)
+                withdraw(self, frame, ends=True)
             fiber.frames.clear()
         instance.fibers = []
+        if instance.children:
+            dismiss_children(self)
         self._ready.clear()

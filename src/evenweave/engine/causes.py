@@ -18,6 +18,10 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
             instance: its input is the data that the other had there.
         correlation: What a fork correlates by, by lower-case name.
         claims: The correlation keys that a fork stands for; nobody else may.
+        parent: The instance that started it, by which activation, and what becomes of it when that one ends.
+        chain: The instance that it goes on for.
+        depth: How many instances are around it.
+        bursts: How many bursts the instances that it goes on for ran without waiting.
     """
 
     input: Any
@@ -26,6 +30,10 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
     at: str | None = None
     correlation: dict[str, Any] = {}
     claims: list[str] = []
+    parent: tuple[str, int, str] | None = None
+    chain: str = ""
+    depth: int = 0
+    bursts: int = 0
 
 
 class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):
@@ -84,4 +92,36 @@ class Migrate(Struct, frozen=True, tag_field="cause", tag="migrate"):
     before: str
 
 
-Cause = Begin | Arrival | Deadline | Continue | Command | Migrate
+class ChildEnded(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="child-ended"):
+    """An instance that this one started has ended, or stopped with a fault.
+
+    Attributes:
+        activation: The activation that started it.
+        child: Its id: of the last one, where others went on for it.
+        definition: The id of its definition.
+        status: ``completed``, ``cancelled`` or ``faulted``.
+        data: Its output, where it completed.
+        type: The type of its reason, where it did not.
+        title: What its reason says.
+    """
+
+    activation: int
+    child: str
+    definition: str
+    status: str
+    data: Any = None
+    type: str = ""
+    title: str = ""
+
+
+class Unknown(Struct, frozen=True, tag_field="cause", tag="unknown"):
+    """There was no such definition when the causes behind this one asked for it: it moves nothing by itself.
+
+    It stands in the history, so that a burst that is run again finds what it found.
+    """
+
+    definition: str
+    version: str
+
+
+Cause = Begin | Arrival | Deadline | Continue | Command | Migrate | ChildEnded | Unknown

@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from evenweave.engine.causes import Begin  # noqa: TC001 - part of an effect
+
 
 class Publish(Struct, frozen=True, gc=False):
     """Publish an event; it is named ``<instance id>:<n>`` for ever, however often it is sent."""
@@ -46,4 +48,26 @@ class Claim(Struct, frozen=True, gc=False):
     key: str
 
 
-Effect = Publish | Listen | Forget | Claim
+class Launch(Struct, frozen=True, gc=False):
+    """Start another instance; its id derives from this one's and from ``n``, so that it is started once.
+
+    Attributes:
+        n: The number of the effect.
+        definition: The id of its definition.
+        version: Which version; empty for the one that starts instances.
+        begin: How it begins: with a parent, or as the one that goes on for this.
+    """
+
+    n: int
+    definition: str
+    version: str
+    begin: Begin
+
+
+class Dismiss(Struct, frozen=True, gc=False):
+    """End what was started by `Launch`: nobody waits for it any more, and it may not go on alone."""
+
+    n: int
+
+
+Effect = Publish | Listen | Forget | Claim | Launch | Dismiss

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
+from evenweave.engine.causes import ChildEnded  # noqa: TC001 - part of the state
+
 if TYPE_CHECKING:
     from evenweave.plan.nodes import Plan
 
 Status = Literal["pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"]
 FINAL: frozenset[Status] = frozenset({"cancelled", "completed"})
 
-Blocked = Literal["", "await", "sleep", "call", "join", "fault"]
+Blocked = Literal["", "await", "sleep", "call", "child", "join", "fault"]
 
 
 class Reason(Struct, array_like=True, frozen=True):
@@ -51,6 +53,22 @@ class Waiting(Struct, array_like=True, frozen=True, gc=False):
     matched: dict[int, Any] = {}
     keys: dict[int, str] = {}
     fixed: dict[int, dict[str, Any]] = {}
+
+
+class ChildCall(Struct, array_like=True, frozen=True, gc=False):
+    """An instance that a node started and waits for. It is replaced where it changes.
+
+    Attributes:
+        n: The number of the effect that started it.
+        with_parent: It is cancelled where the node is left before it has ended.
+        outcome: How it ended, until that is folded.
+        raised: Its fault was raised here: what is run again starts another one.
+    """
+
+    n: int
+    with_parent: bool
+    outcome: ChildEnded | None = None
+    raised: bool = False
 
 
 class Branches(Struct, array_like=True, gc=False):
@@ -89,6 +107,7 @@ class Frame(Struct, array_like=True, eq=False, gc=False):
         waiting: For an await.
         branches: For a fork or a loop.
         correlates: The AsyncAPI correlation id that a task's trigger went out with; its reply carries the same.
+        child: For a node that waits for another instance.
     """
 
     position: str
@@ -102,6 +121,7 @@ class Frame(Struct, array_like=True, eq=False, gc=False):
     waiting: Waiting | None = None
     branches: Branches | None = None
     correlates: Any = None
+    child: ChildCall | None = None
 
 
 class Fiber(Struct, array_like=True, eq=False, gc=False):
@@ -164,6 +184,10 @@ class Instance(Struct, array_like=True, gc=False):
         compensation: What was completed and can be compensated, in order.
         bursts: How many bursts it ran without waiting for anything.
         opening: The event that started it, while nobody has taken it.
+        depth: How many instances are around it.
+        continued: The number of the effect by which another instance goes on for it; 0 where none does.
+        children: The instances that it started, does not wait for, and takes with it: number of the effect by
+            activation.
     """
 
     tenant: str
@@ -187,6 +211,9 @@ class Instance(Struct, array_like=True, gc=False):
     compensation: list[Any] = []
     bursts: int = 0
     opening: Opening | None = None
+    depth: int = 0
+    continued: int = 0
+    children: dict[int, int] = {}
 
     @property
     def ended(self) -> bool:

@@ -16,6 +16,7 @@ class Limits(Struct, frozen=True):
         effects: How many effects a burst may ask for.
         state_bytes: How large the encoded state may be.
         bursts: How many bursts an instance may run without waiting; then it is suspended.
+        depth: How many instances may be around an instance that another one starts.
     """
 
     nodes: int = 10_000
@@ -23,6 +24,7 @@ class Limits(Struct, frozen=True):
     effects: int = 10_000
     state_bytes: int = 1024 * 1024
     bursts: int = 100
+    depth: int = 16
 
 
 LIMITS: Final = Limits()

@@ -12,7 +12,7 @@ from evenweave import jq
 from evenweave.engine import evaluate
 from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Fiber, Frame
-from evenweave.engine.listening import forget
+from evenweave.engine.leaving import withdraw
 from evenweave.engine.merge import merge
 from evenweave.plan.nodes import DISCARD, REPLACE, Leave
 
@@ -172,8 +172,7 @@ def drop(burst: Burst, join: Join) -> None:
         frames = child.frames[:]
         child.frames.clear()
         for frame in frames:
-            if frame.waiting is not None:
-                forget(burst, frame)
+            withdraw(burst, frame)
             if frame.branches is not None:
                 drop(burst, burst.joins.pop(frame.activation))
     join.children.clear()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evenweave.engine.listening import forget
+from evenweave.engine.leaving import withdraw
 from evenweave.engine.moves import NOTHING, drop, leave
-from evenweave.plan.nodes import Await, Call, Do, Edge, Emit, Fork
+from evenweave.plan.nodes import Await, Call, Child, Do, Edge, Emit, Fork
 
 if TYPE_CHECKING:
     from evenweave.engine.burst import Burst
@@ -34,8 +34,7 @@ def skip(burst: Burst, fiber: Fiber, node: AnyNode) -> AnyNode | None:
     if whole is not None:
         while fiber.frames[-1] is not whole:
             inner = fiber.frames.pop()
-            if inner.waiting is not None:
-                forget(burst, inner)
+            withdraw(burst, inner)
         node, framed = burst.plan.nodes[whole.position], True
     frame = fiber.frames[-1]
     if len(fiber.frames) == 1 and frame.position == node.position:
@@ -44,8 +43,7 @@ def skip(burst: Burst, fiber: Fiber, node: AnyNode) -> AnyNode | None:
     edge = node.then
     if framed:
         edge = _edge(node, frame)
-        if frame.waiting is not None:
-            forget(burst, frame)
+        withdraw(burst, frame)
         join = burst.joins.pop(frame.activation, None)
         if join is not None:
             drop(burst, join)
@@ -58,7 +56,7 @@ def _whole(burst: Burst, fiber: Fiber, node: AnyNode) -> Frame | None:
         task = _unanswered(burst, fiber)
         if task is not None:
             return task
-    if isinstance(node, Call | Emit | Await):
+    if isinstance(node, Call | Child | Emit | Await):
         for frame in reversed(fiber.frames):
             around = burst.plan.nodes[frame.position]
             if isinstance(around, Do):

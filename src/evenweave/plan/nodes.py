@@ -238,6 +238,38 @@ class Call(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Child(Node):
+    """Runs another definition as an instance of its own, on the node's data; its output is the result.
+
+    Attributes:
+        definition: The id of the definition.
+        version: Which version of it; empty for the one that starts instances.
+        wait: Its end is waited for; else it is started, and there is no result.
+        with_parent: It is cancelled when the instance ends that started it, or leaves the node before it has ended.
+    """
+
+    definition: str
+    version: str = ""
+    wait: bool = True
+    with_parent: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinueAs(Node):
+    """Lets another instance go on in the place of this one, which ends.
+
+    Attributes:
+        definition: The id of the definition that goes on.
+        version: Which version of it; empty for the one that starts instances.
+        data: Its input; ``None`` means the data of the node.
+    """
+
+    definition: str
+    version: str = ""
+    data: Template | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sleep(Node):
     """Waits for a time."""
 
@@ -286,7 +318,7 @@ class Raise(Node):
     detail: Template | None = None
 
 
-AnyNode = Do | Set | Switch | Await | Emit | Call | Sleep | Fork | Loop | Raise
+AnyNode = Do | Set | Switch | Await | Emit | Call | Child | ContinueAs | Sleep | Fork | Loop | Raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,10 @@ class Which(Struct, frozen=True):
 EVERY = Which()
 
 
+NoticeKind = Literal["begin", "ended", "cancel"]
+"""What one instance can have for another one."""
+
+
 class Wait(Struct, frozen=True):
     """An await that events without an echo reach: its instance, its activation, and which of its accepts."""
 
@@ -129,6 +133,20 @@ class Held(Struct, frozen=True):
     sequence: int
     channel: str
     event: dict[str, Any]
+
+
+class Notice(Struct, frozen=True):
+    """What another instance has for this one: a row of its inbox that is no event (PROTOCOL section 2).
+
+    Attributes:
+        sequence: Its place in the inbox.
+        kind: ``begin``: it is to be started; ``ended``: a child of it has ended; ``cancel``: it is to end.
+        cause: What it is told, encoded by the worker.
+    """
+
+    sequence: int
+    kind: NoticeKind
+    cause: bytes
 
 
 class Outgoing(Struct, frozen=True):
@@ -238,7 +256,11 @@ class Transaction(Protocol):
         ...
 
     async def held(self, instance: str) -> Sequence[Held]:
-        """The inbox of an instance, oldest first."""
+        """The events in the inbox of an instance, oldest first."""
+        ...
+
+    async def notices(self, instance: str) -> Sequence[Notice]:
+        """What other instances have for this one, oldest first; it need not be there yet."""
         ...
 
     def save(self, instance: Instance, state: bytes, causes: bytes) -> None:
@@ -275,6 +297,14 @@ class Transaction(Protocol):
 
     def unhold(self, instance: str, held: Held) -> None:
         """Remove an event from an inbox."""
+        ...
+
+    def notify(self, instance: str, kind: NoticeKind, cause: bytes) -> None:
+        """Leave a notice in the inbox of an instance; notices of a transaction keep their order."""
+        ...
+
+    def drop_notice(self, instance: str, notice: Notice) -> None:
+        """Remove a notice."""
         ...
 
     def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
@@ -378,6 +408,17 @@ class Store(Protocol):
 
     async def history(self, instance: str) -> Sequence[HistoryEntry]:
         """The bursts of an instance, oldest first."""
+        ...
+
+    async def noticed(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Notices that are durable, in order: the place of each, and the instance that it is for.
+
+        It must not read the events in inboxes.
+        """
+        ...
+
+    async def children(self, parent: str, limit: int = 100) -> Sequence[InstanceSummary]:
+        """The instances that an instance started, and those that go on for them, oldest first."""
         ...
 
     async def has_live(self, definition: str, digest: str) -> bool:

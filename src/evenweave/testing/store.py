@@ -54,6 +54,57 @@ class StoreContract:
         assert found is not None
         assert (found.id, found.status, found.data) == ("i", "waiting", {"n": 1})
 
+    async def test_notice_is_seen_by_transactions_once_queued_and_stays_until_dropped(self, bench: Bench) -> None:
+        """What instances have for one another is found in order, durable or not, and survives a restart."""
+        first = bench.store.begin()
+        first.notify("child", "begin", b"one")
+        first.notify("parent", "ended", b"two")
+        first.notify("child", "cancel", b"three")
+        assert [(each.kind, each.cause) for each in await first.notices("child")] == [
+            ("begin", b"one"),
+            ("cancel", b"three"),
+        ]
+        assert list(await bench.store.begin().notices("child")) == []
+        durable = first.queue()
+        assert len(await bench.store.begin().notices("child")) == 2
+        await durable
+        await bench.reopen()
+        places = await bench.store.noticed(0, 9)
+        assert [instance for _, instance in places] == ["child", "parent", "child"]
+        assert list(await bench.store.noticed(places[1][0], 9)) == [places[2]]
+        assert list(await bench.store.noticed(0, 1)) == [places[0]]
+        second = bench.store.begin()
+        notice, later = await second.notices("child")
+        second.drop_notice("child", notice)
+        assert list(await second.notices("child")) == [later]
+        await second.queue()
+        assert [instance for _, instance in await bench.store.noticed(0, 9)] == ["parent", "child"]
+
+    async def test_notices_are_no_events(self, bench: Bench) -> None:
+        """Events and notices in one inbox do not meet, and a count of events does not count notices."""
+        made = bench.store.begin()
+        _save(made, _instance("i"))
+        made.hold("i", "c", _event("held"))
+        made.notify("i", "ended", b"told")
+        await made.queue()
+        later = bench.store.begin()
+        assert [each.event["id"] for each in await later.held("i")] == ["held"]
+        assert [each.cause for each in await later.notices("i")] == [b"told"]
+        assert (await bench.store.census()).held == 1
+
+    async def test_children_of_an_instance_are_found_oldest_first(self, bench: Bench) -> None:
+        """The instances that one started are found by it; those of others and of nobody are not."""
+        made = bench.store.begin()
+        _save(made, _instance("p"))
+        for name, parent in (("a", "p"), ("b", "q"), ("c", "p"), ("d", "")):
+            instance = _instance(name)
+            instance.parent = (parent, 1, "terminate") if parent else None
+            _save(made, instance)
+        await made.queue()
+        assert [each.id for each in await bench.store.children("p")] == ["a", "c"]
+        assert [each.id for each in await bench.store.children("p", 1)] == ["a"]
+        assert list(await bench.store.children("d")) == []
+
     async def test_state_survives_a_restart_whole(self, bench: Bench) -> None:
         """Everything that one transaction wrote is there after a restart."""
         made = bench.store.begin()

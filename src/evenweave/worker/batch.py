@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from evenweave.engine import Arrival, Claim, Deadline, Forget, Listen, Publish, codec, correlate
+from evenweave.engine import Arrival, Claim, Deadline, Dismiss, Forget, Launch, Listen, Publish, codec, correlate
 from evenweave.engine.burst import Burst, fresh
 from evenweave.engine.causes import Command, Migrate
 from evenweave.engine.life import NotAllowed, allows
@@ -14,6 +14,7 @@ from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import Refused
 from evenweave.ports.store import Wait
 from evenweave.runtime.deadletters import make_dead_letter
+from evenweave.worker import notices
 from evenweave.worker.figures import Tally
 from evenweave.worker.working import OPEN, Working, no_plan
 
@@ -76,6 +77,7 @@ class Batch:
         self.tally = Tally()
         self.ended: list[Instance] = []
         self.due: float | None = None
+        self.noticed: dict[str, None] = {}
         self._spans = spans
         self._poison = poison
         self._blocked = blocked
@@ -115,6 +117,7 @@ class Batch:
         if cause.__class__ is Command and working.instance.status in OPEN and not working.stranded:
             # It resumes: what was kept meanwhile may be what it waits for.
             working.listens += working.standing()
+            self.noticed[working.instance.id] = None
         if working.listens or working.claims or working.instance.held:
             await self._catch_up(working)
         return True
@@ -176,6 +179,7 @@ class Batch:
 
     def _take_in(self, plan: Plan, instance: Instance, *, stranded: bool = False) -> Working:
         burst = Burst(plan, instance, now=self.now, limits=self.settings.limits, find_plan=self.definitions.plan)
+        burst.find_definition = self.definitions.can_start
         working = self._working[instance.id] = Working(burst, stranded=stranded)
         return working
 
@@ -197,6 +201,8 @@ class Batch:
             if isinstance(error, NotAllowed) and cause.__class__ in {Command, Migrate}:
                 raise
             raise Poisoned(id_, cause, f"{type(error).__name__}: {error}") from error
+        if working.burst.unknown:
+            notices.note_unknown(working)
         working.causes.append(cause)
         if self._spans is not None:
             if working.span is None:
@@ -224,6 +230,10 @@ class Batch:
                 case Claim():
                     working.claims.append(effect.key)
                     transaction.claim(definition, effect.key, instance.id)
+                case Launch():
+                    notices.launch(self, instance, effect)
+                case Dismiss():
+                    notices.dismiss(self, instance, effect)
         working.absorbed = len(effects)
         if instance.ended:
             # At once: a later event of this batch may start another instance under the same key.
@@ -335,6 +345,8 @@ class Batch:
                     self.dead_letter(held.channel, held.event, f"late: instance {instance.id} ended without it")
                 instance.held = 0
             self.ended.append(instance)
+        if instance.parent is not None and instance.status != working.before:
+            notices.tell_parent(self, instance)
         step = working.burst.close([])
         guilty = _last_of(working.causes)
         try:

@@ -149,6 +149,18 @@ class Definitions:
         """The flows that take events of the channel."""
         return self._on.get(channel, [])
 
+    def find(self, definition: str, version: str = "") -> Registered | None:
+        """The registration that starts instances when another instance asks: the newest, or the newest of a version."""
+        flow = self.flows.get(definition)
+        for each in reversed(flow.registered if flow is not None else ()):
+            if each.row.may_start and each.plan is not None and version in {"", each.row.version}:
+                return each
+        return None
+
+    def can_start(self, definition: str, version: str) -> bool:
+        """Whether another instance can start this definition."""
+        return self.find(definition, version) is not None
+
     def channels(self) -> set[str]:
         """Every channel that some flow needs."""
         return set(self._on)

@@ -13,6 +13,7 @@ from evenweave.engine import Begin
 from evenweave.ports.store import Which
 from evenweave.worker import identity
 from evenweave.worker.archive import Archive
+from evenweave.worker.children import Children
 from evenweave.worker.definitions import Definitions, Registered
 from evenweave.worker.delay import after_failures, pause
 from evenweave.worker.figures import CensusTaker, Snapshot
@@ -87,9 +88,11 @@ class Engine:
         self.archive = Archive(self._mover)
         self.workshop = Workshop(self._mover, self._registrar)
         self._timers = Timers(self._mover, clock)
+        self._children = Children(self._mover, clock)
         self._mover.spans = spans
         self._census = CensusTaker(store, clock)
         self._mover.on_due = self._timers.set
+        self._mover.on_noticed = self._children.set
         self._mover.on_ended = self._registrar.on_ended
         self._publishing = None if store.holds_log else Publishing(self._mover, broker, clock)
         self._intake = Intake(
@@ -108,6 +111,7 @@ class Engine:
         self._serve("intake", self._intake.run)
         self._serve("reading", self._reader.run)
         self._serve("timers", self._timers.run)
+        self._serve("children", self._children.run)
 
     async def stop(self) -> None:
         """Stop taking anything; what was queued is the store's to write."""

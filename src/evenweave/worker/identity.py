@@ -16,6 +16,11 @@ def of_command(tenant: str, definition: str, command: str) -> str:
     return _hash("command", tenant, definition, command)
 
 
+def of_child(tenant: str, instance: str, n: int) -> str:
+    """The id of the instance that an effect of another one starts: as a child, or to go on for it."""
+    return _hash("child", tenant, instance, str(n))
+
+
 def dedupe_key(source: str, event: str) -> bytes:
     """What an event is found by that was taken before; with another digest it is another event (PROTOCOL section 3)."""
     return _digest(source, event)

@@ -13,7 +13,7 @@ from evenweave.worker.figures import Figures
 from evenweave.worker.turns import log_turns, name_cause
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from evenweave.engine import Instance
     from evenweave.ports.clock import Clock
@@ -41,6 +41,7 @@ class Mover:
         spans: What makes spans of bursts, if something does.
         on_due: Told of the earliest deadline that a batch set, once that is durable.
         on_ended: Told of the instances that a batch ended, once that is durable.
+        on_noticed: Told of the instances for which a batch left notices, once those are durable.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Mover:
         self.spans: Spans | None = None
         self.on_due: Callable[[float], None] = _nothing
         self.on_ended: Callable[[list[Instance]], None] = _nothing
+        self.on_noticed: Callable[[Iterable[str]], None] = _nothing
         self._definitions = definitions
         self._replaced: tuple[asyncio.Future[None], Definitions] | None = None
         self._clock = clock
@@ -133,6 +135,8 @@ class Mover:
             self.on_due(batch.due)
         if batch.ended:
             self.on_ended(batch.ended)
+        if batch.noticed:
+            self.on_noticed(batch.noticed)
         self.figures.add(batch.tally)
         if self.spans is not None:
             self.spans.end(batch.spans)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from evenweave.engine.nodes import await_, call, do, emit, fork, loop, raise_, set_, sleep, switch
+from evenweave.engine.nodes import await_, call, child, continue_as, do, emit, fork, loop, raise_, set_, sleep, switch
 from evenweave.plan import nodes as plan
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ ENTER: Final[Mapping[type, Callable[..., Any]]] = {
     plan.Await: await_.enter,
     plan.Emit: emit.enter,
     plan.Call: call.enter,
+    plan.Child: child.enter,
+    plan.ContinueAs: continue_as.enter,
     plan.Sleep: sleep.enter,
     plan.Fork: fork.enter,
     plan.Loop: loop.enter,
@@ -32,6 +34,7 @@ ENTER: Final[Mapping[type, Callable[..., Any]]] = {
 AGAIN: Final[Mapping[type, Callable[..., Any]]] = {
     plan.Do: do.again,
     plan.Await: await_.again,
+    plan.Child: child.again,
     plan.Sleep: sleep.again,
     plan.Fork: fork.again,
     plan.Loop: loop.again,

@@ -12,6 +12,7 @@ from evenweave.plan.nodes import (
     Accept,
     Await,
     Call,
+    Child,
     Do,
     Emit,
     Fork,
@@ -67,7 +68,7 @@ class Actions:
         """One action (0.8, "Action Definition")."""
         filters = action.action_data_filter
         core = self._core(action)
-        answers = any(isinstance(node, Await | Call) for node in core)
+        answers = any(_answers(node) for node in core)
         return Do(
             position=action.ref,
             condition=self._expressions.optional(action.condition),
@@ -102,7 +103,9 @@ class Actions:
     def _core(self, action: model.Action) -> list[AnyNode]:
         if action.event_ref is not None:
             return self._event(action, action.event_ref)
-        assert action.function_ref is not None, "an action without a function or an event does not pass the check"
+        if action.sub_flow_ref is not None:
+            return [self._subflow(action, action.sub_flow_ref)]
+        assert action.function_ref is not None, "an action without all three does not pass the check"
         return self._function(action, action.function_ref)
 
     def _event(self, action: model.Action, event: model.EventRef) -> list[AnyNode]:
@@ -122,6 +125,18 @@ class Actions:
         assert event.result_event_ref is not None
         accept = self._events.accept(event.result_event_ref, REPLACE, echo=True)
         return [trigger, Await(position=wait, accepts=(accept,), into=DISCARD)]
+
+    def _subflow(self, action: model.Action, flow: model.SubFlowRef) -> Child:
+        """Another definition as an instance of its own (0.8, "SubFlowRef Definition")."""
+        wait = flow.invoke == "sync"
+        return Child(
+            position=f"{action.ref}#child",
+            definition=flow.workflow_id,
+            version=flow.version or "",
+            wait=wait,
+            with_parent=flow.on_parent_complete == "terminate",
+            into=REPLACE if wait else DISCARD,
+        )
 
     def _function(self, action: model.Action, call: model.FunctionRef) -> list[AnyNode]:
         function = self._workflow.function(call.ref_name)
@@ -144,6 +159,11 @@ class Actions:
             return [Emit(position=f"{action.ref}#emit", name=function.name, data=arguments, **published)]
         accept = Accept(self._events.subscription(operation, function.name), into=REPLACE)
         return [Await(position=f"{action.ref}#await", accepts=(accept,), into=DISCARD)]
+
+
+def _answers(node: AnyNode) -> bool:
+    """Whether the node has a result."""
+    return isinstance(node, Await | Call) or (isinstance(node, Child) and node.wait)
 
 
 def _lead(node: AnyNode, then: Edge) -> AnyNode:

@@ -10,6 +10,7 @@ from evenweave.plan.nodes import (
     REPLACE,
     Await,
     Case,
+    ContinueAs,
     Do,
     Fork,
     Into,
@@ -100,11 +101,25 @@ class States:
         else:
             target = Leave.TERMINATE if end is not None and end.terminate else Leave.EXIT
             produced = () if end is None else end.produce_events
+            if end is not None and end.continue_as is not None:
+                node: AnyNode = self._continue_as(end.continue_as)
+                nodes[node.position] = node
+                target = node.position
         for event in reversed(produced):
             node = self._events.emit(event.ref, event.event_ref, event.data, event.context_attributes, target)
             nodes[node.position] = node
             target = node.position
         return target
+
+    def _continue_as(self, other: model.ContinueAs) -> ContinueAs:
+        """The instance that goes on in the place of this one (0.8, "Continuing as a new Execution")."""
+        return ContinueAs(
+            position=other.ref,
+            definition=other.workflow_id,
+            version=other.version or "",
+            data=None if other.data is None else self._expressions.template(other.data),
+            then=Leave.TERMINATE,
+        )
 
     def _event(self, state: model.EventState) -> Scope:
         """Wait for events, then do their actions (0.8, "Event State").

@@ -63,8 +63,6 @@ def _find_state(state: model.StateNode, *, first: bool) -> Iterator[tuple[str, s
 def _find_part(part: object) -> Iterator[tuple[str, str]]:
     match part:
         case model.Action():
-            if part.sub_flow_ref is not None:
-                yield f"{part.ref}/subFlowRef", "a subflow"
             if part.retry_ref is not None:
                 yield f"{part.ref}/retryRef", "a retry"
             if part.function_ref is not None and part.function_ref.invoke == "async":
@@ -78,7 +76,9 @@ def _find_part(part: object) -> Iterator[tuple[str, str]]:
             if part.compensate:
                 yield f"{part.ref}/compensate", "compensation"
             if isinstance(part, model.End) and part.continue_as is not None:
-                yield f"{part.ref}/continueAs", "continueAs"
+                timeout = part.continue_as.workflow_exec_timeout
+                if timeout is not None:
+                    yield f"{part.continue_as.ref}/workflowExecTimeout", "a time-out of the workflow"
         case _:
             pass
 

@@ -65,7 +65,7 @@ where tenant = ? and status in ('faulted', 'suspended') group by definition, sta
 
 -- name: census_rows
 select (select count(*) from waits where tenant = ?1), (select count(*) from kept where tenant = ?1),
-    (select count(*) from inbox where tenant = ?1), (select count(*) from parked where tenant = ?1)
+    (select count(*) from inbox where tenant = ?1 and kind = 'event'), (select count(*) from parked where tenant = ?1)
 
 -- name: has_live
 select 1 from instances
@@ -147,7 +147,20 @@ select definition, sequence, channel, key, event, expires from kept where tenant
 select seq from sqlite_sequence where name = ?
 
 -- name: held
-select sequence, channel, cause from inbox where tenant = ? and instance = ? order by sequence
+select sequence, channel, cause from inbox where tenant = ? and instance = ? and kind = 'event' order by sequence
+
+-- name: notices
+select sequence, kind, cause from inbox where tenant = ? and instance = ? and kind <> 'event' order by sequence
+
+-- name: notify
+insert into inbox (sequence, tenant, instance, kind, channel, cause) values (?, ?, ?, ?, '', ?)
+
+-- name: noticed
+select sequence, instance from inbox where tenant = ? and kind <> 'event' and sequence > ? order by sequence limit ?
+
+-- name: children
+select sequence, id, definition, version, digest, status, started, updated, due from instances
+where tenant = ? and parent = ? order by sequence limit ?
 
 -- name: hold
 insert into inbox (sequence, tenant, instance, kind, channel, cause) values (?, ?, ?, 'event', ?, ?)

@@ -175,6 +175,16 @@ class SqliteStore:
         """The bursts of an instance, oldest first."""
         return [HistoryEntry(*row) for row in self.reader.rows(self.sql["history"], (self.tenant, instance))]
 
+    async def noticed(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Notices that are durable, in order, each with whom it is for."""
+        rows = self.reader.rows(self.sql["noticed"], (self.tenant, after, limit))
+        return [(sequence, instance) for sequence, instance in rows]
+
+    async def children(self, parent: str, limit: int = 100) -> Sequence[InstanceSummary]:
+        """The instances that an instance started, oldest first."""
+        rows = self.reader.rows(self.sql["children"], (self.tenant, parent, limit))
+        return [InstanceSummary(*row) for row in rows]
+
     async def has_live(self, definition: str, digest: str) -> bool:
         """Whether an instance of the definition has not ended, as far as it is durable."""
         return self.reader.row(self.sql["has_live"], (self.tenant, definition, digest)) is not None

@@ -9,7 +9,7 @@ import msgspec
 from evenweave.adapters.sqlite import Unit
 from evenweave.adapters.stores.overlay import Layer
 from evenweave.engine import codec
-from evenweave.ports.store import Held, Kept, Outgoing, Wait
+from evenweave.ports.store import Held, Kept, Notice, Outgoing, Wait
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evenweave.adapters.stores.sqlite.store import SqliteStore
     from evenweave.engine import Instance
-    from evenweave.ports.store import DefinitionRow, Position, Sighting
+    from evenweave.ports.store import DefinitionRow, NoticeKind, Position, Sighting
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder().decode
@@ -166,6 +166,13 @@ class SqliteTransaction:
         rows: dict[int, Held | None] = {row[0]: Held(row[0], row[1], _DECODE(row[2])) for row in durable}
         return [item for _, item in sorted(self._rows("inbox", (instance,), rows).items()) if item is not None]
 
+    async def notices(self, instance: str) -> Sequence[Notice]:
+        """What other instances have for this one, oldest first."""
+        store = self._store
+        durable = store.reader.rows(store.sql["notices"], (store.tenant, instance))
+        rows: dict[int, Notice | None] = {row[0]: Notice(*row) for row in durable}
+        return [item for _, item in sorted(self._rows("notices", (instance,), rows).items()) if item is not None]
+
     # Writes.
 
     def save(self, instance: Instance, state: bytes, causes: bytes) -> None:
@@ -227,6 +234,15 @@ class SqliteTransaction:
     def unhold(self, instance: str, held: Held) -> None:
         """Remove an event from an inbox."""
         self.layer.put("inbox", (instance,), held.sequence, None)
+
+    def notify(self, instance: str, kind: NoticeKind, cause: bytes) -> None:
+        """Leave a notice in an inbox."""
+        notice = Notice(self._store.next_sequence("inbox"), kind, cause)
+        self.layer.put("notices", (instance,), notice.sequence, notice)
+
+    def drop_notice(self, instance: str, notice: Notice) -> None:
+        """Remove a notice."""
+        self.layer.put("notices", (instance,), notice.sequence, None)
 
     def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
         """Publish an event once this is committed."""
@@ -312,6 +328,14 @@ class SqliteTransaction:
                 else:
                     row = (instance, held.channel, _ENCODE(held.event))
                     self.unit.add(self._store.sql["hold"], (sequence, self._store.tenant, *row))
+
+        for (instance,), rows in self._written("notices"):
+            for sequence, notice in rows.items():
+                if notice is None:
+                    self.unit.add(self._store.sql["unhold"], (sequence,))
+                else:
+                    told = (sequence, self._store.tenant, instance, notice.kind, notice.cause)
+                    self.unit.add(self._store.sql["notify"], told)
 
     def write_outgoing(self) -> None:
         """Write what is published and how far was read: into the log itself where it is here, else into own tables."""
