@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from evenweave.catalog.asyncapi import Service
+    from evenweave.definitions.swf08 import Workflow
     from evenweave.plan.nodes import Plan
     from evenweave.plan.operation import Operation
     from evenweave.source import Diagnostic, Document, Severity
@@ -44,6 +45,7 @@ class Checked(Struct):
         texts: The texts of the other files that its diagnostics may be about, by name.
         alone: What to register where it refers to other files: a document that needs none of them.
         plan: What a definition compiles to, where it has no errors.
+        workflow: What a definition says, where it has no errors of its own.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Checked(Struct):
     texts: dict[str, str] = {}
     alone: bytes | None = None
     plan: Plan | None = None
+    workflow: Workflow | None = None
 
     @property
     def valid(self) -> bool:
@@ -173,6 +176,7 @@ class _Checking:
         file.diagnostics += read.diagnostics
         self._used.update(bundle.used)
         file.texts = bundle.texts
+        file.workflow = read.workflow
         if read.workflow is None:
             return
         if read.workflow.resources:

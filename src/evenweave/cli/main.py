@@ -26,6 +26,7 @@ COMMANDS = {
     "runtime": ("evenweave.cli.serve", "Serve the Runtime."),
     "check": ("evenweave.cli.check", "Check documents and point at what is wrong."),
     "run": ("evenweave.cli.run", "Run one instance of a definition, in memory."),
+    "draw": ("evenweave.cli.draw", "Draw a definition as SVG or Mermaid."),
     "register": ("evenweave.cli.register", "Register documents and definitions."),
     "send": ("evenweave.cli.send", "Publish an event."),
     "definitions": ("evenweave.cli.definitions", "List, show and delete definitions."),
