@@ -1,64 +1,131 @@
-"""Orders a second on the order workload, against the floor in the same run: ``python bench/orders.py [SECONDS]``."""
+"""Orders a second on the order workload, beside the floor and DBOS in the same run.
+
+``python bench/orders.py [--seconds S] [--repetitions N] [--store NAME] [--in-flight N] [--no-dbos]``
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import logging
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import structlog
-from floor import SqliteFloor
-from subject import Subject
 from workload import Figures, measure
 
+from stores import STORES, Engine, Store
+
 IN_FLIGHT = (1, 16, 64, 256)
-HEAD = ("in flight", "orders/s", "floor", "ratio", "p50 ms", "p99 ms", "floor p50", "CPU s/1000", "MB")
+DBOS_S = 3.0
+OUT = Path(__file__).parent / "out"
+COLUMNS = {
+    "store": "store",
+    "in_flight": "in flight",
+    "orders_s": "orders/s",
+    "floor_orders_s": "floor",
+    "floor_ratio": "ratio",
+    "dbos_orders_s": "DBOS",
+    "dbos_ratio": "times DBOS",
+    "p50_ms": "p50 ms",
+    "p99_ms": "p99 ms",
+    "floor_p50_ms": "floor p50",
+    "cpu_s_per_1000": "CPU s/1000",
+    "rss_mb": "MB",
+}
+Row = dict[str, Any]
 
 
-async def compare(in_flight: int, seconds: float, folder: Path) -> tuple[Figures, Figures]:
-    """Evenweave and the floor with so many orders in flight, on files of their own."""
-    floor = SqliteFloor(folder / f"floor-{in_flight}.db")
-    least = await measure(floor.place, in_flight, seconds)
-    await floor.close()
-    subject = await Subject.start(folder / f"subject-{in_flight}.db")
-    figures = await measure(subject.place, in_flight, seconds)
-    await subject.close()
-    return figures, least
-
-
-async def run(seconds: float) -> None:
-    """Print a table, and write the rows to ``bench/out/results.json``."""
-    print("  ".join(f"{name:>10}" for name in HEAD), flush=True)
-    rows = []
+async def compare(store: Store, in_flight: int, seconds: float, repetitions: int) -> Row:
+    """Evenweave and the floor with so many orders in flight, turn by turn, on files of their own."""
     with tempfile.TemporaryDirectory() as name:
-        for in_flight in IN_FLIGHT:
-            figures, floor = await compare(in_flight, seconds, Path(name))
-            ratio = round(figures.orders_s / floor.orders_s, 3)
-            cells = (in_flight, figures.orders_s, floor.orders_s, ratio, figures.p50_ms, figures.p99_ms, floor.p50_ms)
-            print("  ".join(f"{cell:>10}" for cell in (*cells, figures.cpu_s_per_1000, figures.rss_mb)), flush=True)
-            rows.append(
-                {
-                    "store": "sqlite",
-                    "in_flight": in_flight,
-                    "orders_s": figures.orders_s,
-                    "floor_orders_s": floor.orders_s,
-                    "floor_ratio": ratio,
-                    "p50_ms": figures.p50_ms,
-                    "p99_ms": figures.p99_ms,
-                    "floor_p50_ms": floor.p50_ms,
-                    "cpu_s_per_1000": figures.cpu_s_per_1000,
-                    "rss_mb": figures.rss_mb,
-                }
-            )
-    out = Path(__file__).parent / "out"
-    out.mkdir(exist_ok=True)
-    (out / "results.json").write_text(json.dumps(rows, indent=2) + "\n")
+        folder = Path(name)
+        floor = await _measure(await store.floor(folder), in_flight, seconds, repetitions)
+        figures = await _measure(await store.subject(folder), in_flight, seconds, repetitions)
+    return {
+        "store": store.name,
+        "in_flight": in_flight,
+        "orders_s": figures.orders_s,
+        "floor_orders_s": floor.orders_s,
+        "floor_ratio": round(figures.orders_s / floor.orders_s, 3),
+        "dbos_orders_s": None,
+        "dbos_ratio": None,
+        "p50_ms": figures.p50_ms,
+        "p99_ms": figures.p99_ms,
+        "floor_p50_ms": floor.p50_ms,
+        "cpu_s_per_1000": figures.cpu_s_per_1000,
+        "rss_mb": figures.rss_mb,
+    }
+
+
+async def measure_dbos(store: Store, in_flight: int, seconds: float) -> float | None:
+    """Orders a second of DBOS, in a process of its own, or nothing where it cannot run."""
+    with tempfile.TemporaryDirectory() as name:
+        script = str(Path(__file__).parent / "dbos_orders.py")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, script, store.dbos(Path(name)), str(in_flight), str(seconds)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+    if process.returncode:
+        reason = err.decode(errors="replace").strip().splitlines()
+        print(f"DBOS is left out ({store.name}): {reason[-1] if reason else process.returncode}", flush=True)
+        return None
+    return float(json.loads(out.splitlines()[-1])["orders_s"])
+
+
+async def run(options: argparse.Namespace) -> list[Row]:
+    """Print a table, and return its rows."""
+    print("  ".join(f"{name:>10}" for name in COLUMNS.values()), flush=True)
+    rows = []
+    for store in STORES:
+        if options.store not in {None, store.name}:
+            continue
+        missing = await store.missing()
+        if missing:
+            print(f"{store.name} is left out: {missing}", flush=True)
+            continue
+        dbos = options.dbos
+        for in_flight in (options.in_flight,) if options.in_flight else IN_FLIGHT:
+            row = await compare(store, in_flight, options.seconds, options.repetitions)
+            found = await measure_dbos(store, in_flight, DBOS_S) if dbos else None
+            dbos = found is not None  # what is not there now will not be there for the next row
+            if found:
+                row["dbos_orders_s"], row["dbos_ratio"] = found, round(row["orders_s"] / found, 1)
+            cells = ("-" if row[name] is None else row[name] for name in COLUMNS)
+            print("  ".join(f"{cell:>10}" for cell in cells), flush=True)
+            rows.append(row)
+    return rows
+
+
+def write(name: str, value: Any) -> None:
+    """Write a result to ``bench/out``."""
+    OUT.mkdir(exist_ok=True)
+    (OUT / name).write_text(json.dumps(value, indent=2) + "\n")
+
+
+def quieten() -> None:
+    """As a process is run: what every instance does is not logged."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
+async def _measure(engine: Engine, in_flight: int, seconds: float, repetitions: int) -> Figures:
+    try:
+        return await measure(engine.place, in_flight, seconds, repetitions=repetitions)
+    finally:
+        await engine.close()
 
 
 if __name__ == "__main__":
-    # As a process is run: what every instance does is not logged.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    asyncio.run(run(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--store", choices=[store.name for store in STORES])
+    parser.add_argument("--in-flight", type=int)
+    parser.add_argument("--no-dbos", dest="dbos", action="store_false")
+    quieten()
+    write("results.json", asyncio.run(run(parser.parse_args())))
