@@ -177,3 +177,32 @@ def test_what_was_published_is_written_without_an_end(folder: Path, example: Pat
     outcome = evenweave("run", example / "storeorderworkflow.yaml", "--event", given, "--emitted", "out")
     assert outcome.code == 3
     assert [one["subject"] for one in published(folder)] == ["order/inbound"]
+
+
+def test_input_is_checked_by_a_schema_beside_the_definition(folder: Path, evenweave: Command) -> None:
+    """Input that breaks the schema is 1 with a validation error, other input runs."""
+    schema = {"type": "object", "required": ["age"], "properties": {"age": {"minimum": 18}}}
+    (folder / "schemas").mkdir()
+    (folder / "schemas" / "in.json").write_text(json.dumps(schema))
+    flow = "dataInputSchema: file://schemas/in.json\nstates: [{name: a, type: inject, data: {ok: true}, end: true}]\n"
+    (folder / "f.yaml").write_text(HEAD + flow)
+    outcome = evenweave("run", "f.yaml", "--input", '{"age": 17}')
+    error = json.loads(outcome.err)
+    assert (outcome.code, error["type"], error["reference"]) == (1, "validation", "/dataInputSchema")
+    assert "/age: 17 is less than the minimum of 18" in error["title"]
+    assert evenweave("run", "f.yaml", "--input", '{"age": 18}').json == {"age": 18, "ok": True}
+
+
+def test_definition_goes_with_its_schema(folder: Path) -> None:
+    """What is registered from the command line holds the schema that lay beside it."""
+    from evenweave.cli.files import check_files
+
+    (folder / "in.json").write_text('{"type": "object", "required": ["age"]}')
+    flow = "dataInputSchema: file://in.json\nstates: [{name: a, type: inject, data: {ok: true}, end: true}]\n"
+    (folder / "f.yaml").write_text(HEAD + flow)
+    checked = check_files(["f.yaml"])[0]
+    assert checked.alone is not None
+    (folder / "alone.json").write_bytes(checked.alone)
+    (folder / "in.json").unlink()
+    assert check_files(["alone.json"])[0].plan is not None
+    assert not check_files(["f.yaml"])[0].valid

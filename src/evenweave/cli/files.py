@@ -179,8 +179,14 @@ class _Checking:
         file.workflow = read.workflow
         if read.workflow is None:
             return
-        if read.workflow.resources:
-            parts = {each.name: _content(each.name, each.value) for each in read.workflow.resources}
+        schema = read.workflow.data_input_schema
+        if read.workflow.resources or (schema is not None and schema.content is not None):
+            parts: dict[str, Any] = {each.name: _content(each.name, each.value) for each in read.workflow.resources}
+            if schema is not None and schema.content is not None:
+                uri = schema.schema.partition("#")[0]
+                held_by = bundle.find(uri)
+                if held_by is not None:
+                    parts[swf08.FILES] = {**document.value.get(swf08.FILES, {}), uri: held_by.value}
             file.alone = msgspec.json.encode({**document.value, **parts})
             held = {each.uri: bundle.find(each.uri) for each in read.workflow.resources}
             document = Assembled(document, {uri: part for uri, part in held.items() if part is not None})

@@ -27,7 +27,7 @@ from evenweave.http.problem import Problem, make_handlers
 from evenweave.ports.broker import BrokerError
 from evenweave.ports.catalog import CatalogUnavailable
 from evenweave.ports.store import StoreRefused, StoreUnavailable
-from evenweave.worker.refusals import NotFound, NotPossible
+from evenweave.worker.refusals import InvalidInput, NotFound, NotPossible
 from evenweave.worker.repair import AT_ONCE
 from evenweave.worker.replay import CannotReplay
 
@@ -44,6 +44,7 @@ _INPUT_BYTES = 1024 * 1024
 _STATUSES: dict[type[Exception], int] = {
     NotFound: 404,
     NotPossible: 409,
+    InvalidInput: 400,
     BadPatch: 400,
     CannotReplay: 409,
     NotAllowed: 409,

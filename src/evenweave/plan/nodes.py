@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evenweave.plan.duration import Duration
+    from evenweave.plan.schema import Schema
     from evenweave.plan.template import Expression, Template
 
 
@@ -318,7 +319,14 @@ class Raise(Node):
     detail: Template | None = None
 
 
-AnyNode = Do | Set | Switch | Await | Emit | Call | Child | ContinueAs | Sleep | Fork | Loop | Raise
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validate(Node):
+    """Checks the data around it against a schema; data that does not fit is an error of the workflow."""
+
+    schema: Schema
+
+
+AnyNode = Validate | Do | Set | Switch | Await | Emit | Call | Child | ContinueAs | Sleep | Fork | Loop | Raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from evenweave.engine import Begin
+from evenweave.plan.nodes import Validate
 from evenweave.ports.store import Which
 from evenweave.worker import identity
 from evenweave.worker.archive import Archive
@@ -20,7 +21,7 @@ from evenweave.worker.figures import CensusTaker, Snapshot
 from evenweave.worker.intake import Intake
 from evenweave.worker.mover import Mover
 from evenweave.worker.publishing import Publishing
-from evenweave.worker.refusals import NotFound, NotPossible
+from evenweave.worker.refusals import InvalidInput, NotFound, NotPossible
 from evenweave.worker.registrar import Registrar, Registration
 from evenweave.worker.repair import Repair, Workshop
 from evenweave.worker.search import search
@@ -189,6 +190,7 @@ class Engine:
         Raises:
             NotFound: There is no definition that starts instances.
             NotPossible: The definition is started by events only, or the data is no object.
+            InvalidInput: The data does not fit the definition's schema.
         """
         if not isinstance(data, dict):
             raise NotPossible("the input of an instance is a JSON object")
@@ -204,6 +206,10 @@ class Engine:
                 raise NotPossible(
                     f'"{definition}" begins with an event: publish one on {", ".join(sorted(plan.start_channels))}'
                 )
+            first = plan.nodes.get(plan.root.body.first or "")
+            problems = first.schema.problems(data) if isinstance(first, Validate) else ()
+            if problems:
+                raise InvalidInput(f'the input does not fit the schema of "{definition}": {"; ".join(problems)}')
             await batch.begin(plan, id, Begin(data))
 
         await (await self._mover.move(work)).durable

@@ -9,3 +9,7 @@ class NotFound(EvenweaveError):
 
 class NotPossible(EvenweaveError):
     """What was asked for does not fit the state of things; the message says why."""
+
+
+class InvalidInput(NotPossible):
+    """The input of an instance does not fit the schema of its definition; the message says where."""

@@ -1,6 +1,6 @@
 """From a document to a checked workflow, with every mistake of it at once."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -10,7 +10,10 @@ from evenweave.definitions.swf08.model import FunctionDef, Resource, Workflow
 from evenweave.definitions.swf08.reader import Reader, Resolve
 from evenweave.definitions.swf08.rules import RULES, Finding
 from evenweave.definitions.swf08.shape import INVALID
-from evenweave.source import Diagnostic, Document, Span, has_errors, ordered
+from evenweave.source import Diagnostic, Document, Span, has_errors, ordered, pointer
+
+FILES: Final = "x-evenweave-files"
+"""The property of a registered definition that holds the files that it needs, by URI."""
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -70,7 +73,29 @@ def _filled(workflow: Workflow, reader: Reader, written: dict[str, Any]) -> Work
         for name, uri in written.items()
         if isinstance(uri, str) and uri in reader.resources
     )
-    return msgspec.structs.replace(workflow, functions=functions, resources=resources)
+    schema = workflow.data_input_schema
+    if schema is not None:
+        schema = msgspec.structs.replace(schema, content=_content(schema.schema, reader, written))
+    return msgspec.structs.replace(workflow, functions=functions, resources=resources, data_input_schema=schema)
+
+
+def _content(uri: str, reader: Reader, written: dict[str, Any]) -> Any:
+    """Return what lies behind a URI: in the definition itself where it was registered with it, else in a file."""
+    path, _, fragment = uri.partition("#")
+    embedded = written.get(FILES)
+    if isinstance(embedded, dict) and path in embedded:
+        return _at(embedded[path], fragment)
+    document = reader.find(path)
+    return None if document is None else _at(document.value, fragment)
+
+
+def _at(value: Any, fragment: str) -> Any:
+    """Return what a JSON pointer leads to, or None."""
+    if fragment and not fragment.startswith("/"):
+        return None
+    for token in pointer.split(fragment):
+        value = value.get(token) if isinstance(value, dict) else None
+    return value
 
 
 def _program(function: FunctionDef, reader: Reader) -> Any:

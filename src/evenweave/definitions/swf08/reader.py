@@ -63,6 +63,10 @@ class Reader:
         finally:
             self._variables = outer
 
+    def find(self, uri: str) -> Document | None:
+        """Find the document behind a URI."""
+        return self._resolve(uri) if self._resolve else None
+
     def resource(self, name: str, uri: str, ref: str) -> tuple[Any, str] | None:
         """Find the content of a property that another document holds.
 
@@ -74,7 +78,7 @@ class Reader:
         Returns:
             The content and its reference, or None; then it is reported.
         """
-        document = self._resolve(uri) if self._resolve else None
+        document = self.find(uri)
         if document is None:
             self.report("SW108", ref, f"the {name} in {uri!r} are not there", "give the file too, or write them here")
             return None

@@ -209,14 +209,19 @@ class Start(Node, frozen=True, kw_only=True):
 
 
 class DataInputSchema(Node, frozen=True, kw_only=True):
-    """The JSON Schema of the workflow's input; as a string, the URI of the schema."""
+    """The JSON Schema of the workflow's input; as a string, the URI of the schema.
+
+    Normal form: `content` is the schema behind the URI, None where it is not there.
+    """
 
     shorthand: ClassVar[str] = "schema"
+    filled: ClassVar[tuple[str, ...]] = ("ref", "content")
 
     schema: Annotated[str, Property(doc="URI of the JSON Schema.", min_length=1)]
     fail_on_validation_errors: Annotated[
         bool, Property(doc="If false, an instance starts all the same.", missing="SW028")
     ] = True
+    content: Any = None
 
 
 class Resource(Node, frozen=True, kw_only=True):

@@ -11,7 +11,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from evenweave.engine.nodes import await_, call, child, continue_as, do, emit, fork, loop, raise_, set_, sleep, switch
+from evenweave.engine.nodes import (
+    await_,
+    call,
+    child,
+    continue_as,
+    do,
+    emit,
+    fork,
+    loop,
+    raise_,
+    set_,
+    sleep,
+    switch,
+    validate,
+)
 from evenweave.plan import nodes as plan
 
 if TYPE_CHECKING:
@@ -30,6 +44,7 @@ ENTER: Final[Mapping[type, Callable[..., Any]]] = {
     plan.Fork: fork.enter,
     plan.Loop: loop.enter,
     plan.Raise: raise_.enter,
+    plan.Validate: validate.enter,
 }
 AGAIN: Final[Mapping[type, Callable[..., Any]]] = {
     plan.Do: do.again,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from evenweave.plan.nodes import REPLACE, Do, Fork, Leave, Loop, Plan, Scope
 from evenweave.plan.swf08.events import Events
 from evenweave.plan.swf08.expressions import Expressions
+from evenweave.plan.swf08.input import compile_input
 from evenweave.plan.swf08.states import States
 from evenweave.plan.swf08.unsupported import find_unsupported
 
@@ -54,10 +55,14 @@ def compile(  # noqa: A001 - the room is a compiler
         for state in workflow.states:
             nodes.update(states.compile(state))
     starts = states.starts(workflow.first) if nodes else ()
+    check = compile_input(document, workflow, diagnostics)
     if any(item.severity == "error" for item in diagnostics):
         return Compiled(None, diagnostics)
-    first = workflow.first
-    root = Do(position="", then=Leave.EXIT, into=REPLACE, body=Scope(first=first.ref, nodes=nodes))
+    first = workflow.first.ref
+    if check is not None:
+        nodes[check.position] = check
+        first = check.position
+    root = Do(position="", then=Leave.EXIT, into=REPLACE, body=Scope(first=first, nodes=nodes))
     version = workflow.version
     plan = Plan(
         id=workflow.id,

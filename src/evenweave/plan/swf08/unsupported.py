@@ -36,8 +36,6 @@ def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
         yield "/keepActive", "keepActive"
     if workflow.secrets:
         yield "/secrets", "a secret"
-    if workflow.data_input_schema is not None:
-        yield "/dataInputSchema", "dataInputSchema"
     for function in workflow.functions:
         if function.type not in _FUNCTIONS:
             yield f"{function.ref}/type", f"a function of the type {function.type}"
