@@ -5,6 +5,7 @@ PROTOCOL section 2 is the contract. A store belongs to one tenant's engine; ever
 
 from __future__ import annotations
 
+from collections.abc import Sequence  # noqa: TC003 - a struct's annotation
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct
@@ -12,7 +13,7 @@ from msgspec import Struct
 from evenweave.errors import EvenweaveError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from evenweave.engine import Instance, Status
 
@@ -27,6 +28,13 @@ class StoreRefused(EvenweaveError):
     def __init__(self, message: str, *, own: bool) -> None:
         super().__init__(message)
         self.own = own
+
+
+class StoreConflict(StoreRefused):
+    """Another worker changed meanwhile what the transaction looked up: do the work again, on what is true now."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, own=False)
 
 
 class StoreUnavailable(EvenweaveError):
@@ -205,6 +213,22 @@ class Position(Struct, frozen=True):
     position: int
 
 
+class Expected(Struct, frozen=True):
+    """What a transaction is likely to look up.
+
+    Attributes:
+        events: Keys and digests of events.
+        instances: Ids.
+        claims: Definitions and correlation keys.
+        waits: Definitions, channels and keys.
+    """
+
+    events: Sequence[tuple[bytes, bytes]] = ()
+    instances: Sequence[str] = ()
+    claims: Sequence[tuple[str, str]] = ()
+    waits: Sequence[tuple[str, str, str]] = ()
+
+
 Sighting = Literal["new", "again", "changed"]
 """Whether an event was seen before; *changed*: its source and id were, with other content. That is another event."""
 
@@ -215,6 +239,21 @@ class Transaction(Protocol):
     Lookups see every transaction that was queued earlier, and this one's own writes. Writes are collected; nothing
     happens before `queue`, and a transaction that is not committed leaves no trace.
     """
+
+    async def expect(self, expected: Expected) -> None:
+        """Say what is going to be looked up, before it is.
+
+        A store that is shared may read all of it at once. It may also guess what is most likely, that an event is new
+        or an instance unchanged: a transaction with a wrong guess is refused with `StoreConflict`, and the guess is not
+        made again.
+        """
+
+    def rely(self, version: int) -> None:
+        """Say by which version of the definitions this is made (`Store.version`).
+
+        If it is another one by the time of the commit, the transaction must be refused with `StoreConflict`. One that
+        changes definitions counts the version up by one.
+        """
 
     async def see(self, key: bytes, digest: bytes) -> Sighting:
         """Whether an event was seen before, by its key and its digest; if not, this transaction must record it."""
@@ -369,6 +408,11 @@ class Store(Protocol):
     """
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other workers may use it at the same time: then what they did has to be looked for now and then."""
+        ...
+
+    @property
     def holds_log(self) -> bool:
         """Whether the broker's log is in the same database: then positions suffice, and no dedupe keys are kept."""
         ...
@@ -383,6 +427,14 @@ class Store(Protocol):
 
     async def definitions(self) -> Sequence[DefinitionRow]:
         """All definitions, in the order of registration."""
+        ...
+
+    async def version(self) -> int:
+        """The version of the definitions; asked for before `definitions`, it is never newer than those."""
+        ...
+
+    def when_defined(self, listener: Callable[[], None]) -> None:
+        """Tell the listener when another worker may have changed the definitions."""
         ...
 
     async def positions(self) -> Mapping[str, Position]:
@@ -439,6 +491,10 @@ class Store(Protocol):
 
     async def outbox(self, after: int, limit: int) -> Sequence[Outgoing]:
         """Events that wait to be published, in order; only committed ones."""
+        ...
+
+    async def adopt(self, limit: int) -> Sequence[Outgoing]:
+        """Take over events that wait to be published by a worker that is gone, in order; none where not `is_shared`."""
         ...
 
     async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:

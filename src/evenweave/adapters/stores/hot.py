@@ -40,6 +40,18 @@ class Hot:
         """Note a state that a queued transaction writes (``None``: removes)."""
         self._pinned[id] = (number, instance)
 
+    def is_pinned(self, id: str) -> bool:  # noqa: A002
+        """Whether a transaction that is not yet durable wrote or removed the instance."""
+        return id in self._pinned
+
+    def forget(self, id: str) -> None:  # noqa: A002
+        """Forget a durable state."""
+        self._known.pop(id, None)
+
+    def unpin(self) -> None:
+        """Forget what is not durable."""
+        self._pinned.clear()
+
     def settle(self, id: str, number: int) -> None:  # noqa: A002
         """The transaction is durable."""
         pinned = self._pinned.get(id)

@@ -91,6 +91,11 @@ class SqliteStore:
         self.kept_count = self._count_kept()
 
     @property
+    def is_shared(self) -> bool:
+        """Never: a second process on the same file is refused."""
+        return False
+
+    @property
     def holds_log(self) -> bool:
         """Whether the broker's log is in the same database."""
         return self.log is not None
@@ -147,6 +152,13 @@ class SqliteStore:
         """All definitions, in the order of registration."""
         rows = self.reader.rows(self.sql["definitions"], (self.tenant,))
         return [msgspec.convert(dict(zip(_DEFINITION, row, strict=True)), DefinitionRow, strict=False) for row in rows]
+
+    async def version(self) -> int:
+        """Always the same: nobody else changes the definitions."""
+        return 0
+
+    def when_defined(self, listener: Callable[[], None]) -> None:
+        """Nobody else changes the definitions."""
 
     async def positions(self) -> Mapping[str, Position]:
         """How far each channel was read."""
@@ -207,6 +219,10 @@ class SqliteStore:
         """Events that wait to be published."""
         rows = self.reader.rows(self.sql["outbox"], (self.tenant, after, limit))
         return [Outgoing(row[0], row[1], row[2], _DECODE(row[3])) for row in rows]
+
+    async def adopt(self, limit: int) -> Sequence[Outgoing]:
+        """None: there is no other worker."""
+        return ()
 
     async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:
         """What was put aside, oldest first."""

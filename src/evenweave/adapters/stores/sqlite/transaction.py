@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evenweave.adapters.stores.sqlite.store import SqliteStore
     from evenweave.engine import Instance
-    from evenweave.ports.store import DefinitionRow, NoticeKind, Position, Sighting
+    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, Position, Sighting
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder().decode
@@ -55,6 +55,12 @@ class SqliteTransaction:
         self.left: dict[str, Position] = {}
 
     # Lookups.
+
+    async def expect(self, expected: Expected) -> None:
+        """Nothing is gained: a lookup costs microseconds."""
+
+    def rely(self, version: int) -> None:
+        """Nobody else changes the definitions."""
 
     async def see(self, key: bytes, digest: bytes) -> Sighting:
         """Whether the event was seen before; it is recorded."""

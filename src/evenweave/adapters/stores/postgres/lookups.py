@@ -1,0 +1,58 @@
+"""What a transaction looked up: it has to be true still when it is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from evenweave.ports.store import Wait
+
+
+class Lookups:
+    """What was found, by what was asked for.
+
+    Attributes:
+        sightings: Keys and digests of events that are to be recorded.
+        seen: How many digests of each such key there were before.
+        revisions: The revision of each instance; 0 where there was none.
+        claims: Who stood for a key of a definition.
+        waits: The waits of a definition on a channel by a key.
+        kept: Where kept events were looked for to the end: definition, channel and key, ``None`` for any.
+        unasked: Where a wait is new and none were looked for, because there are believed to be none.
+        known: The numbers of the kept events that were found there, or come from this worker itself.
+        version: By which version of the definitions the work was done, where that was said.
+    """
+
+    __slots__ = ("claims", "kept", "known", "revisions", "seen", "sightings", "unasked", "version", "waits")
+
+    def __init__(self) -> None:
+        self.sightings: set[tuple[bytes, bytes]] = set()
+        self.seen: dict[bytes, int] = {}
+        self.revisions: dict[str, int] = {}
+        self.claims: dict[tuple[str, str], str | None] = {}
+        self.waits: dict[tuple[str, str, str], set[Wait]] = {}
+        self.kept: set[tuple[str, str | None, str | None]] = set()
+        self.unasked: set[tuple[str, str | None, str | None]] = set()
+        self.known: set[int] = set()
+        self.version: int | None = None
+
+
+class Foreseen:
+    """What was read in bulk before it is looked up, with what was not yet durable at that moment laid over it.
+
+    Attributes:
+        checked: Instances whose newest durable state is the cached one.
+        absent: Instances that there are none of.
+        sightings: Digests by key of event.
+        claims: Who stands for a key of a definition.
+        waits: The waits of a definition on a channel by a key, oldest first; ``None`` behind those that are going.
+    """
+
+    __slots__ = ("absent", "checked", "claims", "sightings", "waits")
+
+    def __init__(self) -> None:
+        self.checked: set[str] = set()
+        self.absent: set[str] = set()
+        self.sightings: dict[bytes, set[bytes]] = {}
+        self.claims: dict[tuple[str, str], str | None] = {}
+        self.waits: dict[tuple[str, str, str], dict[Wait, Any]] = {}

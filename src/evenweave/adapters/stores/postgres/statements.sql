@@ -1,0 +1,326 @@
+Statements of the PostgreSQL store. Those of a batch come first, in the order in which they are run (PROTOCOL section 2).
+
+-- name: see
+with seen as (
+    insert into dedupe (tenant, key, digest, at)
+    select $1, s.key, s.digest, $4 from unnest($2::bytea[], $3::bytea[]) as s (key, digest)
+    on conflict do nothing returning key
+)
+select (select count(*) from seen) as added,
+    (select count(*) from dedupe where tenant = $1 and key = any ($2::bytea[])) as known
+
+-- name: lock
+select id, revision from instances where tenant = $1 and id = any ($2::text[]) order by id for no key update
+
+-- name: lock_keys
+select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key
+
+-- name: look_for_waits
+select w.definition, w.channel, w.key, w.instance, w.activation, w.accept
+from (select distinct * from unnest($2::text[], $3::text[], $4::text[]) as q (definition, channel, key)) as q
+join waits w on w.tenant = $1 and w.definition = q.definition and w.channel = q.channel and w.key = q.key
+order by w.sequence
+
+-- name: look_for_claims
+select c.definition, c.key, c.instance
+from (select distinct * from unnest($2::text[], $3::text[]) as q (definition, key)) as q
+join correlations c on c.tenant = $1 and c.definition = q.definition and c.key = q.key
+
+-- name: look_for_kept
+select exists (
+    select 1 from unnest($2::text[], $3::text[], $4::text[]) as q (definition, channel, key)
+    join kept k on k.tenant = $1 and k.definition = q.definition and k.channel = q.channel and k.key = q.key
+    where k.sequence <> all ($5::bigint[])
+) or exists (
+    select 1 from unnest($6::text[], $7::text[]) as q (definition, channel)
+    join kept k on k.tenant = $1 and k.definition = q.definition and k.channel = q.channel
+    where k.sequence <> all ($5::bigint[])
+) or exists (
+    select 1 from unnest($8::text[], $9::text[]) as q (definition, key)
+    join kept k on k.tenant = $1 and k.definition = q.definition and k.key = q.key
+    where k.sequence <> all ($5::bigint[])
+)
+
+-- name: write
+with added as (
+    insert into instances
+        (tenant, id, definition, version, digest, status, revision, started, updated, due, parent, state)
+    select $1, n.* from unnest(
+        $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::float8[], $9::float8[],
+        $10::float8[], $11::text[], $12::bytea[]
+    ) as n on conflict do nothing returning 1
+), changed as (
+    update instances i set definition = n.definition, version = n.version, digest = n.digest, status = n.status,
+        revision = n.revision, updated = n.updated, due = n.due, state = n.state
+    from unnest(
+        $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::float8[], $20::float8[],
+        $21::bytea[]
+    ) as n (id, definition, version, digest, status, revision, updated, due, state)
+    where i.tenant = $1 and i.id = n.id
+), logged as (
+    insert into history (tenant, instance, revision, at, causes)
+    select $1, n.* from unnest($22::text[], $23::bigint[], $24::float8[], $25::bytea[]) as n
+    on conflict do nothing returning 1
+), put as (
+    insert into outbox (tenant, session, sequence, instance, channel, event)
+    select $1, $26, n.* from unnest($27::bigint[], $28::text[], $29::text[], $30::bytea[]) as n
+), sent as (
+    delete from outbox where sequence = any ($31::bigint[])
+), positioned as (
+    insert into positions (tenant, channel, log, position)
+    select $1, n.* from unnest($32::text[], $33::text[], $34::bigint[]) as n
+    on conflict (tenant, channel) do update set log = excluded.log, position = excluded.position
+)
+select (select count(*) from added) as added, (select count(*) from logged) as logged,
+    (select count(*) from tombstones where tenant = $1 and instance = any ($2::text[])) as buried,
+    (select version from definitions_versions where tenant = $1) as version,
+    pg_current_xact_id()::text as transaction
+
+-- name: release
+delete from correlations c using unnest($2::text[], $3::text[]) as n (definition, key)
+where c.tenant = $1 and c.definition = n.definition and c.key = n.key
+
+-- name: claim
+insert into correlations (tenant, definition, key, instance)
+select $1, n.* from unnest($2::text[], $3::text[], $4::text[]) as n
+on conflict (tenant, definition, key) do update set instance = excluded.instance
+
+-- name: forget
+delete from waits w using unnest($2::text[], $3::bigint[], $4::integer[]) as n (instance, activation, accept)
+where w.tenant = $1 and w.instance = n.instance and w.activation = n.activation and w.accept = n.accept
+
+-- name: listen
+insert into waits (tenant, definition, channel, key, instance, activation, accept)
+select $1, n.* from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[]) as n
+
+-- name: unkeep
+with gone as (delete from kept where sequence = any ($1::bigint[]) returning 1) select count(*) from gone
+
+-- name: keep
+insert into kept (tenant, sequence, definition, channel, key, expires, event)
+select $1, n.* from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::bytea[]) as n
+
+-- name: unhold
+with gone as (delete from inbox where sequence = any ($1::bigint[]) returning 1) select count(*) from gone
+
+-- name: hold
+insert into inbox (tenant, sequence, instance, kind, channel, cause)
+select $1, n.* from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[]) as n
+
+-- name: park
+insert into parked (tenant, instance, channel, event, reason, at)
+select $1, n.* from unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::float8[]) as n
+
+-- name: bury
+insert into tombstones (tenant, instance, at)
+select $1, n.* from unnest($2::text[], $3::float8[]) as n on conflict do nothing
+
+-- name: remove_instances
+delete from instances where tenant = $1 and id = any ($2::text[])
+
+-- name: remove_history
+delete from history where tenant = $1 and instance = any ($2::text[])
+
+-- name: remove_inbox
+delete from inbox where tenant = $1 and instance = any ($2::text[])
+
+-- name: define
+insert into definitions (tenant, id, version, digest, file, document, operations, created, active)
+values ($1, $2, $3, $4, $5, $6, $7, $8, true)
+
+-- name: retire
+update definitions set active = false where tenant = $1 and id = $2 and digest = $3
+
+-- name: disable
+update definitions set disabled = $4 where tenant = $1 and id = $2 and digest = $3
+
+-- name: undefine
+delete from definitions where tenant = $1 and id = $2 and digest = $3
+
+-- name: remove_definition
+delete from definitions where tenant = $1 and id = $2 and digest = $3 and not exists (
+    select 1 from instances
+    where tenant = $1 and definition = $2 and digest = $3 and status not in ('completed', 'cancelled')
+) returning 1
+
+-- name: count_up
+insert into definitions_versions (tenant, version) values ($1, 1)
+on conflict (tenant) do update set version = definitions_versions.version + 1
+
+-- name: status_of
+select pg_xact_status($1::text::xid8)
+
+-- Look-ups of a batch that is being made.
+
+-- name: fetch_states
+select i.id, i.revision, case when i.revision <> q.revision then i.state end as state
+from unnest($2::text[], $3::bigint[]) as q (id, revision) join instances i on i.tenant = $1 and i.id = q.id
+
+-- name: instance
+select state from instances where tenant = $1 and id = $2
+
+-- name: known
+select 1 from instances where tenant = $1 and id = $2
+union all select 1 from tombstones where tenant = $1 and instance = $2
+
+-- name: seen
+select key, digest from dedupe where tenant = $1 and key = any ($2::bytea[])
+
+-- name: kept
+select sequence, channel, key, event, expires from kept
+where tenant = $1 and definition = $2 and channel = $3 and key = $4 and sequence > $5 order by sequence limit $6
+
+-- name: kept_channel
+select sequence, channel, key, event, expires from kept
+where tenant = $1 and definition = $2 and channel = $3 and sequence > $4 order by sequence limit $5
+
+-- name: kept_key
+select sequence, channel, key, event, expires from kept
+where tenant = $1 and definition = $2 and key = $3 and sequence > $4 order by sequence limit $5
+
+-- name: is_kept
+select 1 from kept where sequence = $1
+
+-- name: oldest_kept
+select definition, sequence, channel, key, event, expires from kept where tenant = $1 and sequence > $2
+order by sequence limit $3
+
+-- name: count_kept
+select count(*) from kept where tenant = $1
+
+-- name: held
+select sequence, channel, cause from inbox
+where tenant = $1 and instance = $2 and kind = 'event' order by sequence
+
+-- name: notices
+select sequence, kind, cause from inbox
+where tenant = $1 and instance = $2 and kind <> 'event' order by sequence
+
+-- What stands for itself.
+
+-- name: definitions
+select id, version, digest, file, document, operations, created, active, sequence, disabled
+from definitions where tenant = $1 order by sequence
+
+-- name: version
+select version from definitions_versions where tenant = $1
+
+-- name: positions
+select channel, log, position from positions where tenant = $1
+
+-- name: instances
+select sequence, id, definition, version, digest, status, started, updated, due from instances
+where tenant = $1 and sequence > $2 and ($3 = '' or status = $3) and ($4 = '' or definition = $4)
+and ($5 = '' or version = $5) and (not $6::boolean or status not in ('completed', 'cancelled'))
+and started >= $7 and started < $8
+order by sequence limit $9
+
+-- name: instances_stopped
+select sequence, id, definition, version, digest, status, started, updated, due from instances
+where tenant = $1 and sequence > $2 and status = $3 and status in ('faulted', 'suspended')
+and ($4 = '' or definition = $4) and ($5 = '' or version = $5) and (not $6::boolean or true)
+and started >= $7 and started < $8
+order by sequence limit $9
+
+-- name: instances_by_key
+select i.sequence, i.id, i.definition, i.version, i.digest, i.status, i.started, i.updated, i.due
+from correlations c join instances i on i.tenant = c.tenant and i.id = c.instance
+where c.tenant = $1 and i.sequence > $2 and ($3 = '' or i.status = $3) and ($4 = '' or i.definition = $4)
+and ($5 = '' or i.version = $5) and (not $6::boolean or i.status not in ('completed', 'cancelled'))
+and i.started >= $7 and i.started < $8 and c.key = $10
+order by i.sequence limit $9
+
+-- name: history
+select revision, at, causes from history where tenant = $1 and instance = $2 order by revision
+
+-- name: noticed
+select sequence, instance from inbox where tenant = $1 and kind <> 'event' and sequence > $2 order by sequence limit $3
+
+-- name: children
+select sequence, id, definition, version, digest, status, started, updated, due from instances
+where tenant = $1 and parent = $2 order by sequence limit $3
+
+-- name: has_live
+select 1 from instances
+where tenant = $1 and definition = $2 and digest = $3 and status not in ('completed', 'cancelled') limit 1
+
+-- name: due
+select id from instances where tenant = $1 and due is not null and due <= $2 order by due limit $3
+
+-- name: next_due
+select min(due) from instances where tenant = $1 and due > $2
+
+-- name: expired
+select definition, sequence, channel, key, event, expires from kept
+where tenant = $1 and expires <= $2 order by expires limit $3
+
+-- name: outbox
+select sequence, instance, channel, event from outbox
+where tenant = $1 and session = $2 and sequence > $3 order by sequence limit $4
+
+-- name: adopt
+with orphans as (
+    select o.sequence from outbox o
+    where o.tenant = $1 and o.session <> all (
+        array(select s.id from sessions s where s.tenant = $1 and s.expires > clock_timestamp())
+    )
+    order by o.sequence limit $3 for update skip locked
+), adopted as (
+    update outbox o set session = $2 from orphans where o.sequence = orphans.sequence
+    returning o.sequence, o.instance, o.channel, o.event
+)
+select sequence, instance, channel, event from adopted order by sequence
+
+-- name: parked
+select sequence, instance, channel, event, reason, at from parked
+where tenant = $1 and sequence > $2 order by sequence limit $3
+
+-- name: census_live
+select definition, count(*) from instances
+where tenant = $1 and status not in ('completed', 'cancelled') group by definition
+
+-- name: census_stopped
+select definition, status, count(*) from instances
+where tenant = $1 and status in ('faulted', 'suspended') group by definition, status
+
+-- name: census_rows
+select (select count(*) from waits where tenant = $1), (select count(*) from kept where tenant = $1),
+    (select count(*) from inbox where tenant = $1 and kind = 'event'), (select count(*) from parked where tenant = $1)
+
+-- name: prunable
+select exists (select 1 from dedupe where at < $1) or exists (select 1 from tombstones where at < $1)
+
+-- name: prune_dedupe
+delete from dedupe where (tenant, key, digest) in (
+    select tenant, key, digest from dedupe where at < $1 limit $2 for update skip locked
+)
+
+-- name: prune_tombstones
+delete from tombstones where (tenant, instance) in (
+    select tenant, instance from tombstones where at < $1 limit $2 for update skip locked
+)
+
+-- Sessions.
+
+-- name: open_session
+insert into sessions (tenant, id, number, host, process, expires)
+values ($1, $2, nextval('session_numbers'), $3, $4, clock_timestamp() + make_interval(secs => $5))
+returning number, (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms
+
+-- name: renew_session
+update sessions set expires = clock_timestamp() + make_interval(secs => $3) where tenant = $1 and id = $2 returning 1
+
+-- name: close_session
+delete from sessions where tenant = $1 and id = $2
+
+-- name: sweep_sessions
+delete from sessions s where s.tenant = $1 and s.expires < clock_timestamp()
+and not exists (select 1 from outbox o where o.tenant = $1 and o.session = s.id)
+and not exists (select 1 from calls c where c.tenant = $1 and c.session = s.id)
+
+-- name: live_sessions
+select id from sessions where tenant = $1 and expires > clock_timestamp() order by id
+
+-- name: count_bytes
+select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_class c
+where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'

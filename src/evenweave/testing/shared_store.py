@@ -1,0 +1,247 @@
+"""The contract suite of a store that several workers share (`evenweave.ports.store`, PROTOCOL section 2, PostgreSQL).
+
+A store's tests derive a class from `SharedStoreContract` and give it a fixture `pair`:
+
+    class TestMySharedStore(SharedStoreContract):
+        @pytest.fixture
+        async def pair(self): ...
+
+Two workers look something up, and then both write what they made of it: the second one must be refused, as a conflict,
+and find on its second try what the first one left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from evenweave.engine import Fiber, Frame, Instance, codec
+from evenweave.ports.store import DefinitionRow, Expected, StoreConflict, Wait
+
+if TYPE_CHECKING:
+    from evenweave.ports.store import Kept, Store, Transaction
+
+_CAUSES = msgspec.msgpack.encode([])
+
+
+class Pair(Protocol):
+    """Two workers' stores on one database, empty at first.
+
+    Attributes:
+        one: The first.
+        two: The second.
+    """
+
+    one: Store
+    two: Store
+
+    async def kill_one(self) -> None:
+        """Let the first one be gone as after a crash, its lease over."""
+
+
+class SharedStoreContract:
+    """What every store must do that several workers share."""
+
+    async def test_instance_that_another_worker_moved_is_a_conflict(self, pair: Pair) -> None:
+        """Two workers that step the same state do not both write it, expected or not; the loser sees the winner's."""
+        assert pair.one.is_shared
+        made = pair.one.begin()
+        _save(made, _instance("i"))
+        await made.queue()
+        for announced in (False, True):
+            first, second = await _begin(pair, Expected(instances=["i"]) if announced else None)
+            states = [await each.instance("i") for each in (first, second)]
+            assert all(state is not None for state in states)
+            revision = states[0].revision + 1  # type: ignore[union-attr]
+            _save(first, _instance("i", revision=revision, number=revision))
+            _save(second, _instance("i", revision=revision, number=-1))
+            await first.queue()
+            assert await _is_conflict(second)
+            again = pair.two.begin()
+            await again.expect(Expected(instances=["i"]))
+            found = await again.instance("i")
+            assert found is not None
+            assert (found.revision, found.data) == (revision, {"n": revision})
+
+    async def test_event_is_taken_once(self, pair: Pair) -> None:
+        """Of two workers that take the same event for new one is refused, and told the second time."""
+        expected = Expected(events=[(b"key", b"digest")])
+        first, second = await _begin(pair, expected)
+        assert [await each.see(b"key", b"digest") for each in (first, second)] == ["new", "new"]
+        await first.queue()
+        assert await _is_conflict(second)
+        again = pair.two.begin()
+        await again.expect(expected)
+        assert await again.see(b"key", b"digest") == "again"
+        assert await again.see(b"key", b"other") == "changed"
+
+    async def test_instance_is_started_once(self, pair: Pair) -> None:
+        """Of two workers that start the same instance one is refused, and told the second time."""
+        for name in ("started", "deleted"):
+            first, second = await _begin(pair, Expected())
+            assert not await first.known(name)
+            assert not await second.known(name)
+            for each in (first, second):
+                _save(each, _instance(name, status="completed"))
+            await first.queue()
+            if name == "deleted":
+                removing = pair.one.begin()
+                removing.remove_instance(_instance(name, status="completed"), 1.0)
+                await removing.queue()
+            assert await _is_conflict(second)
+            again = pair.two.begin()
+            await again.expect(Expected())
+            assert await again.known(name)
+
+    async def test_key_is_claimed_once(self, pair: Pair) -> None:
+        """Two instances never stand for one key; whoever comes second finds the first."""
+        first, second = await _begin(pair, Expected(claims=[("d", "k")]))
+        for number, each in enumerate((first, second)):
+            assert await each.claimant("d", "k") is None
+            _save(each, _instance(f"i{number}"))
+            each.claim("d", "k", f"i{number}")
+        await first.queue()
+        assert await _is_conflict(second)
+        assert await pair.two.begin().claimant("d", "k") == "i0"
+
+    async def test_wait_and_event_never_miss_each_other(self, pair: Pair) -> None:
+        """A worker that keeps an event and one that adds a wait for it: the second is refused and finds the first."""
+        for number, (key, event_first) in enumerate((k, f) for k in ("", "k") for f in (False, True)):
+            channel = f"c{number}"
+            keeping, waiting = pair.one.begin(), pair.two.begin()
+            for each in (keeping, waiting):
+                await each.expect(Expected(waits=[("d", channel, key)]))
+            assert not list(await keeping.waits("d", channel, key))
+            keeping.keep("d", channel, key, _event("early"), 50.0)
+            wait = Wait(f"i{number}", 3, 0)
+            _save(waiting, _instance(wait.instance))
+            waiting.listen("d", channel, key, wait)
+            assert await _kept(waiting, "d", channel, key or None) == []
+            order = (keeping, waiting) if event_first else (waiting, keeping)
+            await order[0].queue()
+            assert await _is_conflict(order[1])
+            again = (pair.two if event_first else pair.one).begin()
+            await again.expect(Expected(waits=[("d", channel, key)]))
+            if event_first:
+                assert again.kept_count > 0
+                assert [each.event["id"] for each in await _kept(again, "d", channel, key or None)] == ["early"]
+            else:
+                assert list(await again.waits("d", channel, key)) == [wait]
+
+    async def test_wait_without_key_and_event_with_key_never_miss_each_other(self, pair: Pair) -> None:
+        """An event with a key also reaches those who wait without one."""
+        keeping, waiting = pair.one.begin(), pair.two.begin()
+        for key in ("k", ""):
+            assert not list(await keeping.waits("d", "c", key))
+        keeping.keep("d", "c", "k", _event("early"), 50.0)
+        _save(waiting, _instance("i"))
+        waiting.listen("d", "c", "", Wait("i", 3, 0))
+        await keeping.queue()
+        assert await _is_conflict(waiting)
+
+    async def test_start_takes_what_is_kept_under_its_key_meanwhile(self, pair: Pair) -> None:
+        """A worker that keeps an event under a key, on whatever channel, and one whose instance claims that key."""
+        for number, event_first in enumerate((False, True)):
+            key = f"k{number}"
+            keeping, starting = await _begin(pair, Expected(claims=[("d", key)]))
+            assert await keeping.claimant("d", key) is None
+            keeping.keep("d", "any", key, _event("early"), 50.0)
+            assert await starting.claimant("d", key) is None
+            _save(starting, _instance(f"i{number}"))
+            starting.claim("d", key, f"i{number}")
+            assert await _kept(starting, "d", None, key) == []
+            order = (keeping, starting) if event_first else (starting, keeping)
+            await order[0].queue()
+            assert await _is_conflict(order[1])
+
+    async def test_kept_event_is_given_once(self, pair: Pair) -> None:
+        """Two workers that give out the same kept event: one is refused."""
+        made = pair.one.begin()
+        made.keep("d", "c", "", _event("kept"), 50.0)
+        await made.queue()
+        first, second = pair.one.begin(), pair.two.begin()
+        for each in (first, second):
+            (kept,) = await _kept(each, "d", "c", None)
+            each.unkeep("d", kept)
+        await first.queue()
+        assert await _is_conflict(second)
+        assert await _kept(pair.two.begin(), "d", "c", None) == []
+
+    async def test_batch_by_older_definitions_is_a_conflict(self, pair: Pair) -> None:
+        """What was made with a table of definitions that is not the newest any more is made again."""
+        version = await pair.one.version()
+        assert await pair.two.version() == version
+        defining, stale = pair.one.begin(), pair.two.begin()
+        defining.rely(version)
+        stale.rely(version)
+        defining.define(DefinitionRow("d", "1", "x", "d.yaml", "text", b"{}", 1.0))
+        _save(stale, _instance("i"))
+        await defining.queue()
+        assert await _is_conflict(stale)
+        assert await pair.two.version() == version + 1
+        fresh = pair.two.begin()
+        fresh.rely(version + 1)
+        _save(fresh, _instance("i"))
+        await fresh.queue()
+
+    async def test_definition_with_a_live_instance_is_not_removed(self, pair: Pair) -> None:
+        """An instance that another worker started meanwhile keeps its definition."""
+        made = pair.one.begin()
+        made.define(DefinitionRow("d", "1", "x", "d.yaml", "text", b"{}", 1.0))
+        await made.queue()
+        made = pair.two.begin()
+        _save(made, _instance("i"))
+        await made.queue()
+        removing = pair.one.begin()
+        removing.remove_definition("d", "x")
+        assert await _is_conflict(removing)
+        assert [each.id for each in await pair.two.definitions()] == ["d"]
+
+    async def test_events_of_a_worker_that_is_gone_are_adopted_once(self, pair: Pair) -> None:
+        """What a worker has to publish no other one sees, until it is gone: then one that lives takes it over."""
+        made = pair.one.begin()
+        for number in range(3):
+            made.publish("i", "out", _event(str(number)))
+        await made.queue()
+        assert list(await pair.two.adopt(10)) == []
+        assert list(await pair.two.outbox(0, 10)) == []
+        await pair.kill_one()
+        assert [each.event["id"] for each in await pair.two.adopt(2)] == ["0", "1"]
+        assert [each.event["id"] for each in await pair.two.adopt(2)] == ["2"]
+        assert list(await pair.two.adopt(2)) == []
+        assert [each.event["id"] for each in await pair.two.outbox(0, 10)] == ["0", "1", "2"]
+
+
+async def _begin(pair: Pair, expected: Expected | None) -> tuple[Transaction, Transaction]:
+    made = pair.one.begin(), pair.two.begin()
+    if expected is not None:
+        for each in made:
+            await each.expect(expected)
+    return made
+
+
+async def _is_conflict(transaction: Transaction) -> bool:
+    try:
+        await transaction.queue()
+    except StoreConflict as error:
+        return not error.own
+    return False
+
+
+def _instance(id: str, *, status: Any = "waiting", revision: int = 1, number: int = 1) -> Instance:  # noqa: A002
+    fibers = [Fiber(1, 0, 0, [Frame("/states/0", 1, {"n": number})], "await")]
+    data = {"n": number}
+    return Instance("default", id, "d", "1", "x", status, 1.0, 2.0, revision=revision, data=data, fibers=fibers)
+
+
+def _save(transaction: Transaction, instance: Instance) -> None:
+    transaction.save(instance, codec.encode(instance), _CAUSES)
+
+
+def _event(name: str) -> dict[str, Any]:
+    return {"specversion": "1.0", "id": name, "source": "/s", "type": "t", "data": {"n": name}}
+
+
+async def _kept(transaction: Transaction, definition: str, channel: str | None, key: str | None) -> list[Kept]:
+    return [kept async for kept in transaction.kept(definition, channel, key)]
