@@ -354,6 +354,14 @@ class Transaction(Protocol):
         """Put an event aside that cannot be handled."""
         ...
 
+    def suspect(self, log: str, position: int) -> None:
+        """Count once more that an event was in hand when a process died."""
+        ...
+
+    def acquit(self) -> None:
+        """Forget how often events were in hand when a process died: they have been handled."""
+        ...
+
     def advance(self, channel: str, position: Position) -> None:
         """Store how far a channel was read."""
         ...
@@ -423,6 +431,25 @@ class Store(Protocol):
 
     def when_outgoing(self, listener: Callable[[Sequence[Outgoing]], None]) -> None:
         """Tell the listener of outbox rows when they are durable, in order; never where `holds_log`."""
+        ...
+
+    async def take_up(self) -> Mapping[tuple[str, int], int] | None:
+        """Note durably that a process works on the store, until it calls `let_go`.
+
+        Returns:
+            None where the last one let go of it. Where it died: how often each event, by (log, position), was in hand
+            when a process died, as far as that was counted (`Transaction.suspect`). A store on which several processes
+            work always answers None: their broker counts the attempts of each event.
+        """
+        ...
+
+    async def let_go(self) -> None:
+        """Note that nobody works on the store any more, behind everything that was queued.
+
+        Raises:
+            StoreRefused: What was queued cannot be written.
+            StoreUnavailable: The store cannot write now.
+        """
         ...
 
     async def definitions(self) -> Sequence[DefinitionRow]:

@@ -11,7 +11,7 @@ import structlog
 
 from evenweave.engine import Begin
 from evenweave.plan.nodes import Validate
-from evenweave.ports.store import Which
+from evenweave.ports.store import StoreRefused, StoreUnavailable, Which
 from evenweave.worker import identity
 from evenweave.worker.archive import Archive
 from evenweave.worker.children import Children
@@ -26,6 +26,7 @@ from evenweave.worker.registrar import Registrar, Registration
 from evenweave.worker.repair import Repair, Workshop
 from evenweave.worker.search import search
 from evenweave.worker.settings import Settings
+from evenweave.worker.suspicion import Suspicion
 from evenweave.worker.timers import Timers
 from evenweave.worker.view import InstanceView, view
 
@@ -96,8 +97,14 @@ class Engine:
         self._mover.on_noticed = self._children.set
         self._mover.on_ended = self._registrar.on_ended
         self._publishing = None if store.holds_log else Publishing(self._mover, broker, clock)
+        self._suspicion = Suspicion(self._mover)
         self._intake = Intake(
-            self._mover, reader, self._publishing, clock=clock, resubscribe=self._registrar.resubscribe
+            self._mover,
+            reader,
+            self._publishing,
+            self._suspicion,
+            clock=clock,
+            resubscribe=self._registrar.resubscribe,
         )
 
     # Life.
@@ -105,6 +112,7 @@ class Engine:
     async def start(self) -> None:
         """Take up what an earlier run left, and serve."""
         await self._registrar.load()
+        self._suspicion.begin(await self._store.take_up())
         if self._publishing is not None:
             self._store.when_outgoing(self._publishing.add)
             self._serve("publishing", self._publishing.run)
@@ -119,7 +127,11 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        if self._tasks:
+            self._tasks.clear()
+            # Where that, or what was queued before it, cannot be written, this was no clean stop.
+            with contextlib.suppress(StoreRefused, StoreUnavailable):
+                await self._store.let_go()
 
     @property
     def ready(self) -> bool:

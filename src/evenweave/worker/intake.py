@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evenweave.worker.mover import Mover
     from evenweave.worker.publishing import Publishing
     from evenweave.worker.reading import Reader
+    from evenweave.worker.suspicion import Suspicion
 
 BACKLOG = 10_000
 """How many events may wait to be published before no more are taken: they are safe in the log."""
@@ -58,6 +59,7 @@ class Intake:
         mover: Mover,
         reader: Reader,
         publishing: Publishing | None,
+        suspicion: Suspicion,
         *,
         clock: Clock,
         resubscribe: Callable[[], Awaitable[None]],
@@ -65,6 +67,7 @@ class Intake:
         self._mover = mover
         self._reader = reader
         self._publishing = publishing
+        self._suspicion = suspicion
         self._clock = clock
         self._resubscribe = resubscribe
         self._size = mover.settings.batch
@@ -80,10 +83,14 @@ class Intake:
         while True:
             await self._wait_for_room()
             try:
-                deliveries = await self._reader.read(self._size)
-                if deliveries:
-                    # The epoch that they were read in: reading may have begun anew while it waited.
-                    await self.take(deliveries, self._reader.epoch)
+                size = self._size
+                deliveries = await self._reader.read(size)
+                # The epoch that they were read in: reading may have begun anew while it waited.
+                epoch = self._reader.epoch
+                if self._suspicion.active:
+                    await self._take_suspects(deliveries, epoch, more=len(deliveries) >= size)
+                elif deliveries:
+                    await self.take(deliveries, epoch)
             except UnknownSubscription:
                 await self._resubscribe()
             except _Stale:
@@ -128,6 +135,26 @@ class Intake:
                 break
         self._queued.append(moved.durable)
         moved.durable.add_done_callback(lambda done: self._done(done, taken, moved.instances, began))
+
+    async def _take_suspects(self, deliveries: Sequence[Delivery], epoch: int, *, more: bool) -> None:
+        """Handle what may have been in hand when the last process died, so that what kills again is found."""
+        async for share in self._suspicion.shares(deliveries):
+            if share.reason:
+                (event,) = share.events
+                self._unroutable[event.log, event.position] = share.reason
+            if share.alone:
+                await self._rest()
+            await self.take(share.events, epoch)
+            if share.alone:
+                await self._rest()
+        if deliveries and not more:  # nothing at all may as well be a broker that is away
+            await self._rest()
+            await self._suspicion.end()
+
+    async def _rest(self) -> None:
+        """Return once everything that is queued is durable, or has failed."""
+        while self._queued:
+            await asyncio.wait({self._queued[0]})
 
     async def _handle(self, batch: Batch, delivery: Delivery) -> None:
         event = delivery.event

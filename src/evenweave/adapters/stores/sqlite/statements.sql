@@ -201,3 +201,22 @@ on conflict (tenant, channel) do update set log = excluded.log, position = exclu
 
 -- name: park
 insert into parked (tenant, instance, channel, event, reason, at) values (?, ?, ?, ?, ?, ?)
+
+-- name: taken_up
+select 1 from taken_up where tenant = ?
+
+-- name: take_up
+insert into taken_up (tenant, at) values (?, ?) on conflict (tenant) do update set at = excluded.at
+
+-- name: let_go
+delete from taken_up where tenant = ?
+
+-- name: suspects
+select log, position, count from suspects where tenant = ?
+
+-- name: suspect
+insert into suspects (tenant, log, position, count) values (?, ?, ?, 1)
+on conflict (tenant, log, position) do update set count = count + 1
+
+-- name: acquit
+delete from suspects where tenant = ?

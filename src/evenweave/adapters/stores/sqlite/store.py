@@ -148,6 +148,19 @@ class SqliteStore:
         self._sequences[table] = last + 1
         return last + 1
 
+    async def take_up(self) -> Mapping[tuple[str, int], int] | None:
+        """Note that a process works on the store; what an earlier one left that died."""
+        died = self.reader.row(self.sql["taken_up"], (self.tenant,)) is not None
+        await self._write("take_up", self.tenant, self.clock.now() / 1000)
+        if not died:
+            return None
+        rows = self.reader.rows(self.sql["suspects"], (self.tenant,))
+        return {(log, position): count for log, position, count in rows}
+
+    async def let_go(self) -> None:
+        """Note that nobody works on the store any more."""
+        await self._write("let_go", self.tenant)
+
     async def definitions(self) -> Sequence[DefinitionRow]:
         """All definitions, in the order of registration."""
         rows = self.reader.rows(self.sql["definitions"], (self.tenant,))
@@ -250,15 +263,23 @@ class SqliteStore:
         unit = Unit()
         unit.add(self.sql["prune_dedupe"], (before, limit))
         unit.add(self.sql["prune_tombstones"], (before, limit))
-        try:
-            await self.database.durable(unit)
-        except Exception as error:
-            raise _explain(error) from error
+        await self._commit(unit)
         return self.reader.row(self.sql["prunable"], (before,)) is not None
 
     async def close(self) -> None:
         """Let go of the database."""
         await self.database.close()
+
+    async def _write(self, name: str, *row: Any) -> None:
+        unit = Unit()
+        unit.add(self.sql[name], row)
+        await self._commit(unit)
+
+    async def _commit(self, unit: Unit) -> None:
+        try:
+            await self.database.durable(unit)
+        except Exception as error:
+            raise _explain(error) from error
 
     def _settle(self, transaction: SqliteTransaction, error: Exception | None, future: asyncio.Future[None]) -> None:
         number = transaction.number

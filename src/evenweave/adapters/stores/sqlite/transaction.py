@@ -262,6 +262,14 @@ class SqliteTransaction:
         """Put an event aside."""
         self._add("park", instance, channel, _ENCODE(event), reason, at)
 
+    def suspect(self, log: str, position: int) -> None:
+        """Count once more that an event was in hand when a process died."""
+        self._add("suspect", log, position)
+
+    def acquit(self) -> None:
+        """Forget the counts."""
+        self._add("acquit")
+
     def advance(self, channel: str, position: Position) -> None:
         """Store how far the channel was read."""
         self.positions[channel] = position
