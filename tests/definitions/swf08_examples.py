@@ -96,22 +96,27 @@ def values() -> list[Any]:
 
 
 def mutate(chance: random.Random, value: Any) -> Any:
-    """Return a copy of a definition with one to three things deleted, replaced, renamed, added or copied about."""
+    """Return a copy of a definition with one to three things deleted, retyped, renamed, added, swapped or copied."""
     value = copy.deepcopy(value)
     for _ in range(chance.choice([1, 1, 1, 2, 3])):
         spots = list(_places(value))
         if not spots:
             break
         parent, key = chance.choice(spots)
-        match chance.choice(["delete", "replace", "rename", "add", "copy", "word"]):
+        match chance.choice(["delete", "replace", "retype", "rename", "add", "swap", "copy", "word"]):
             case "delete":
                 del parent[key]
             case "replace":
                 parent[key] = copy.deepcopy(chance.choice(_JUNK))
+            case "retype":
+                parent[key] = _retyped(parent[key])
             case "rename" if isinstance(parent, dict):
                 parent[chance.choice(properties())] = parent.pop(key)
             case "add" if isinstance(parent, dict):
                 parent[chance.choice(properties())] = copy.deepcopy(chance.choice(_JUNK))
+            case "swap":
+                other, name = chance.choice(spots)
+                parent[key], other[name] = copy.deepcopy(other[name]), copy.deepcopy(parent[key])
             case "copy":
                 other, name = chance.choice(spots)
                 parent[key] = copy.deepcopy(other[name])
@@ -120,6 +125,25 @@ def mutate(chance: random.Random, value: Any) -> Any:
             case _:
                 pass
     return value
+
+
+def _retyped(value: Any) -> Any:
+    """Return a value as people write it in another type: a text for a number, a list for its only item, and back."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return str(value)
+        case str():
+            return [value] if value else None
+        case [only]:
+            return only
+        case list():
+            return {str(index): item for index, item in enumerate(value)}
+        case dict():
+            return [value]
+        case _:
+            return {}
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

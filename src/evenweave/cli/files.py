@@ -91,6 +91,23 @@ def check_files(
     return _Checking([_load(name) for name in dict.fromkeys(names)], find, siblings, unknown).check()
 
 
+def check_schemas(names: Iterable[str]) -> list[Checked]:
+    """Read definitions and hold them against the official schema of their language; nothing else is looked at.
+
+    Raises:
+        click.UsageError: A file cannot be read, or is an AsyncAPI document.
+    """
+    from evenweave.definitions import swf08  # noqa: PLC0415
+
+    files = [_read(name) for name in dict.fromkeys(names)]
+    for file in files:
+        if file.kind == "asyncapi":
+            raise click.UsageError(f"{file.name} is an AsyncAPI document: --schema-only is for definitions")
+        if file.document is not None:
+            file.diagnostics = source.ordered([*file.diagnostics, *swf08.check_schema(file.document)])
+    return files
+
+
 def render(files: Sequence[Checked], diagnostics: Iterable[Diagnostic] | None = None) -> str:
     """What is wrong with files, drawn for a terminal; empty where nothing is."""
     texts = {name: text for file in files for name, text in {**file.texts, file.name: file.text}.items()}
@@ -102,7 +119,7 @@ def all_diagnostics(files: Iterable[Checked]) -> list[Diagnostic]:
     return list(dict.fromkeys(item for file in files for item in file.diagnostics))
 
 
-def _load(name: str) -> Checked:
+def _read(name: str) -> Checked:
     try:
         data = read_bytes(name)
     except OSError as error:
@@ -112,9 +129,14 @@ def _load(name: str) -> Checked:
     if loaded.document is None:
         return file
     file.kind = source.dialect(loaded.document.value)
-    if file.kind == "swf10":
+    return file
+
+
+def _load(name: str) -> Checked:
+    file = _read(name)
+    if file.document is not None and file.kind == "swf10":
         file.diagnostics.append(
-            loaded.document.diagnostic(
+            file.document.diagnostic(
                 "FI902",
                 "/document/dsl",
                 "this is a definition of version 1.0, which this version does not run",

@@ -25,6 +25,7 @@ COMMANDS = {
     "engine": ("evenweave.cli.serve", "Serve the Workflow Engine."),
     "runtime": ("evenweave.cli.serve", "Serve the Runtime."),
     "check": ("evenweave.cli.check", "Check documents and point at what is wrong."),
+    "schema": ("evenweave.cli.schema", "Print the JSON Schema of a kind of document, for editors."),
     "run": ("evenweave.cli.run", "Run one instance of a definition, in memory."),
     "draw": ("evenweave.cli.draw", "Draw a definition as SVG or Mermaid."),
     "register": ("evenweave.cli.register", "Register documents and definitions."),

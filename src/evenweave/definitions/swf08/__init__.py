@@ -10,8 +10,8 @@
 `model` holds the structs, `rules` every code, `schema` the JSON Schema for editors.
 """
 
-from evenweave.definitions.swf08.load import FILES, Loaded, is_schema_valid, load
+from evenweave.definitions.swf08.load import FILES, Loaded, check_schema, is_schema_valid, load
 from evenweave.definitions.swf08.model import OperationUse, Workflow
 from evenweave.definitions.swf08.schema import schema
 
-__all__ = ["FILES", "Loaded", "OperationUse", "Workflow", "is_schema_valid", "load", "schema"]
+__all__ = ["FILES", "Loaded", "OperationUse", "Workflow", "check_schema", "is_schema_valid", "load", "schema"]

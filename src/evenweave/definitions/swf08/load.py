@@ -63,6 +63,16 @@ def is_schema_valid(diagnostics: tuple[Diagnostic, ...]) -> bool:
     return not any(diagnostic.code in RULES and RULES[diagnostic.code].schema for diagnostic in diagnostics)
 
 
+def check_schema(document: Document) -> tuple[Diagnostic, ...]:
+    """Say what the official JSON Schema of 0.8 refuses in a document, whatever it means; nothing where it takes it.
+
+    Documents that the definition names by URI are not looked at: the schema only asks for a string there. What `load`
+    forgives (a missing `resultEventRef`, an empty list) is an error here.
+    """
+    found = [item for item in load(document).diagnostics if item.code in RULES and RULES[item.code].schema]
+    return tuple(msgspec.structs.replace(item, severity="error") for item in found)
+
+
 def _filled(workflow: Workflow, reader: Reader, written: dict[str, Any]) -> Workflow:
     """Put in what one pass over the document cannot know: programs of functions, and resources."""
     functions = tuple(
