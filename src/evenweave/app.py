@@ -41,6 +41,10 @@ _STORE_QUERIES = {
     "instances are suspended": "select count(*) from instances where status = 'suspended'",
     "events wait to be published": "select count(*) from outbox",
     "events are parked, because they cannot be handled": "select count(*) from parked",
+    "instances at most wait for the same event without a key, more than 1000 are many": (
+        "select max(number) from (select count(*) as number from waits where key = '' group by definition, channel) "
+        "where number > 1000"
+    ),
 }
 _BROKER_QUERIES = {
     "dead letters": "select count(*) from broker_events where channel >= 'dead-letter/' and channel < 'dead-letter0'",

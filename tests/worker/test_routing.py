@@ -6,7 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from worker_house import ANSWER, ASK, House, answer, asking, consumed, event, flow, sleeping, waiting
+
+from evenweave.worker.routing import CROWD, TOGETHER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -151,6 +154,23 @@ async def test_wait_without_key_is_met_in_every_instance(house: House) -> None:
     await house.register(PLAIN)
     await house.publish(event("1", "a"), event("2", "a"), event("3", "b"))
     assert await house.statuses() == ["completed", "completed"]
+
+
+async def test_wait_of_very_many_is_met_in_turns(house: House) -> None:
+    """An event that very many wait for moves some in its transaction and the others in turns, and says so once."""
+    await house.register(PLAIN)
+    many = CROWD + 1
+    await house.publish(*(event(f"a{number}", "a") for number in range(many)))
+    await house.until(lambda: house.count(status="waiting", limit=2 * many), many)
+    before = sum((await house.engine.figures()).commits.rows.counts)
+    with structlog.testing.capture_logs() as logs:
+        await house.broker.publish([("b", event("b1", "b"))])
+        await house.until(lambda: house.count(status="completed", limit=2 * many), many)
+    (said,) = [each for each in logs if "waits" in each]
+    assert (said["definition"], said["channel"], said["waits"]) == ("plain", "b", many)
+    # One transaction with the first of them, and one for each turn of the others: all are gone before the next.
+    assert sum((await house.engine.figures()).commits.rows.counts) - before >= many / TOGETHER
+    assert [each.revision for each in await house.instances(limit=2 * many)] == [2] * many
 
 
 async def test_wait_with_key_is_met_by_its_key_only(house: House) -> None:

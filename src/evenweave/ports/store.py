@@ -113,8 +113,8 @@ class Which(Struct, frozen=True):
 EVERY = Which()
 
 
-NoticeKind = Literal["begin", "ended", "cancel"]
-"""What one instance can have for another one."""
+NoticeKind = Literal["begin", "ended", "cancel", "arrival"]
+"""What one instance can have for another one, and an *arrival*: an event that so many get that they move in turn."""
 
 
 class Wait(Struct, frozen=True):

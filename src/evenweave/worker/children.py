@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from evenweave.engine import Cause, ChildEnded
+from evenweave.engine import Arrival, Cause, ChildEnded
 from evenweave.engine.codec import UnreadableState
 from evenweave.ports.store import StoreRefused, StoreUnavailable
 from evenweave.worker import identity
 from evenweave.worker.batch import Block
 from evenweave.worker.delay import after_failures, pause
 from evenweave.worker.notices import Launched, leave, tell
+from evenweave.worker.routing import give_or_hold
 from evenweave.worker.working import OPEN
 
 if TYPE_CHECKING:
@@ -134,6 +135,9 @@ class Children:
                 )
             return True
         cause = _CAUSE.decode(notice.cause)
+        if isinstance(cause, Arrival):
+            await give_or_hold(batch, working, cause)
+            return True
         if await batch.give(working, cause):
             return True
         # What it has left meanwhile is nothing to it any more.

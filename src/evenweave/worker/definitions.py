@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from evenweave import source
 from evenweave.engine import correlate
 from evenweave.plan.template import Constant
@@ -58,6 +60,7 @@ class Flow:
         self.id = id
         self.registered = registered
         self._matches: dict[str, tuple[EventMatch, ...]] = {}
+        self._crowded: set[str] = set()
 
     @property
     def newest(self) -> Registered | None:
@@ -74,6 +77,17 @@ class Flow:
     def plans(self) -> Iterator[Plan]:
         """The plans of all registrations that can run."""
         return (each.plan for each in self.registered if each.plan is not None)
+
+    def tell_crowd(self, channel: str, waits: int) -> None:
+        """Say, once, that very many instances wait for the same event."""
+        if channel not in self._crowded:
+            self._crowded.add(channel)
+            structlog.get_logger("evenweave.worker").warning(
+                "very many instances wait for the same event; is a correlation rule missing?",
+                definition=self.id,
+                channel=channel,
+                waits=waits,
+            )
 
     def matches(self, channel: str) -> tuple[EventMatch, ...]:
         """The kinds of event on the channel that any plan knows; where nothing is started any more, those awaited."""

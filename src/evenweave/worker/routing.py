@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from evenweave.engine import Arrival, Begin, correlate
 from evenweave.plan.nodes import Await
 from evenweave.worker import identity
+from evenweave.worker.notices import tell
 
 if TYPE_CHECKING:
     from evenweave.plan.nodes import EventMatch
     from evenweave.worker.batch import Batch
     from evenweave.worker.definitions import Flow
     from evenweave.worker.working import Working
+
+TOGETHER = 256
+"""How many instances an event moves in the transaction that takes it (PROTOCOL section 3)."""
+
+CROWD = 1000
+"""So many waits for one kind of event, of one key or of none, are probably a missing correlation rule."""
 
 Outcome = Literal["consumed", "kept", "ignored", "dead-lettered"]
 
@@ -31,7 +38,7 @@ async def route(batch: Batch, channel: str, event: dict[str, Any], digest: bytes
     taken = set()
     if echo is not None and echoed is not None:
         cause = Arrival(channel, event, activation=echo[1], echo=True)
-        if await _give_or_hold(batch, echoed, cause):
+        if await give_or_hold(batch, echoed, cause):
             taken.add(echoed.instance.definition)
     unmatched: list[tuple[Flow, list[EventMatch]]] = []
     for flow in batch.definitions.on(channel):
@@ -57,7 +64,7 @@ async def route(batch: Batch, channel: str, event: dict[str, Any], digest: bytes
     return "consumed" if taken else "ignored"
 
 
-async def _give_or_hold(batch: Batch, working: Working, cause: Arrival) -> bool:
+async def give_or_hold(batch: Batch, working: Working, cause: Arrival) -> bool:
     """Give the event to an instance if it waits for it; hold it there if only its status is in the way."""
     if await batch.give(working, cause):
         return True
@@ -118,16 +125,26 @@ async def _start(batch: Batch, flow: Flow, matches: list[EventMatch], event: dic
 async def _give_to_waits(
     batch: Batch, flow: Flow, matches: list[EventMatch], channel: str, event: dict[str, Any]
 ) -> bool:
-    """Give the event to every matching wait, at most one an instance, oldest first."""
+    """Give the event to every matching wait, at most one an instance, oldest first.
+
+    Many instances do not move in one transaction: beyond `TOGETHER` the event is left in their inboxes.
+    """
     seen: set[str] = set()
     for key in dict.fromkeys((*_keys(matches, event), "")):
-        for wait in await batch.transaction.waits(flow.id, channel, key):
+        waits = await batch.transaction.waits(flow.id, channel, key)
+        if len(waits) > CROWD:
+            flow.tell_crowd(channel, len(waits))
+        for wait in waits:
             if wait.instance in seen:
+                continue
+            if len(seen) >= TOGETHER:
+                seen.add(wait.instance)
+                tell(batch, wait.instance, "arrival", Arrival(channel, event, activation=wait.activation))
                 continue
             working = await batch.open(wait.instance)
             if working is None:
                 continue
-            if await _give_or_hold(batch, working, Arrival(channel, event, activation=wait.activation)):
+            if await give_or_hold(batch, working, Arrival(channel, event, activation=wait.activation)):
                 seen.add(wait.instance)
     return bool(seen)
 
