@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -25,8 +27,10 @@ from evenweave.adapters.sqlite import (
     RowRefused,
     Unit,
     load_statements,
+    writer,
 )
 from evenweave.adapters.sqlite.writer import CHECKPOINT_PAGES
+from evenweave.runtime.figures import Commits
 
 INSERT = "insert into notes (id, body) values (?, ?)"
 COUNT = "select count(*) from notes"
@@ -388,3 +392,26 @@ def test_statements_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     file.write_text("-- name: one\n")
     with pytest.raises(ValueError, match="no SQL for one"):
         load_statements(component.package)
+
+
+def test_stop_amid_a_checkpoint_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that is told to stop while a checkpoint runs ends when that is done."""
+    begun, told = threading.Event(), threading.Event()
+    run = writer._run_checkpoint
+
+    def run_slowly(connection: apsw.Connection) -> None:
+        begun.set()
+        assert told.wait(10)
+        run(connection)
+
+    monkeypatch.setattr(writer, "_run_checkpoint", run_slowly)
+    thread = writer.WriterThread(str(tmp_path / "notes.db"), lambda _count, _outcome: None, Commits())
+    thread._checkpoint_due.set()
+    assert begun.wait(10)
+    stopping = threading.Thread(target=thread.stop, daemon=True)
+    stopping.start()
+    while not (thread._stopping and thread._checkpoint_due.is_set()):
+        time.sleep(0.001)
+    told.set()
+    stopping.join(10)
+    assert not stopping.is_alive()

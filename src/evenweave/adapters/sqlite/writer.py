@@ -170,13 +170,14 @@ class WriterThread:
         return 0
 
     def _checkpoint(self) -> None:
-        while True:
-            self._checkpoint_due.wait()
-            if self._stopping:
-                return
+        self._checkpoint_due.wait()
+        while not self._stopping:
             _run_checkpoint(self._checkpointer)
-            self._checkpoint_due.clear()
             self._finish_checkpoint = True
+            self._checkpoint_due.clear()
+            # A stop between the two has set what was just cleared: look before waiting for it.
+            if not self._stopping:
+                self._checkpoint_due.wait()
 
 
 def _run_checkpoint(connection: apsw.Connection) -> None:
