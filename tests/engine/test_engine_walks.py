@@ -73,7 +73,8 @@ def plans() -> dict[str, Plan]:
     """Every plan: those of the tests, and of the repository's examples."""
     found = {name: make_plan(states) for name, states in STATES.items()}
     for path in sorted((ROOT / "examples").glob("*/*workflow*.y*ml")):
-        found[path.name] = plan_of_file(path)
+        if ".test." not in path.name:
+            found[path.name] = plan_of_file(path)
     return found
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from evenweave.plan.operation import Operation
     from evenweave.source import Diagnostic, Document, Severity
 
-Kind = Literal["asyncapi", "swf08", "swf10"]
+Kind = Literal["asyncapi", "swf08", "swf10", "test"]
+
+TESTS = (".test.yaml", ".test.yml", ".test.json")
+"""How the name of a document of tests ends; everything else is told by its content."""
 
 _NEITHER = (
     "this is neither an AsyncAPI document nor a workflow definition",
@@ -67,7 +70,7 @@ class Checked(Struct):
     @property
     def claims(self) -> bool:
         """Whether it means to be a document of ours, however broken: other YAML and JSON is nobody's business."""
-        return self.kind is not None or (self.document is None and _MARK.search(self.text) is not None)
+        return self.kind not in {None, "test"} or (self.document is None and _MARK.search(self.text) is not None)
 
 
 def check_files(
@@ -128,7 +131,7 @@ def _read(name: str) -> Checked:
     file = Checked(name, None, data, loaded.text, loaded.document, list(loaded.diagnostics))
     if loaded.document is None:
         return file
-    file.kind = source.dialect(loaded.document.value)
+    file.kind = "test" if name.lower().endswith(TESTS) else source.dialect(loaded.document.value)
     return file
 
 
@@ -172,6 +175,10 @@ class _Checking:
             if file.kind == "swf08" and file.document is not None:
                 self._check_definition(file, file.document)
         for file in self._files:
+            if file.kind == "test" and file.document is not None:
+                from evenweave.testing.document import read  # noqa: PLC0415
+
+                file.diagnostics += read(file.document)[1]
             if file.kind is None and file.document is not None and file.document not in self._used:
                 file.diagnostics.append(file.document.diagnostic("FI901", "", _NEITHER[0], hint=_NEITHER[1]))
             file.diagnostics = source.ordered(file.diagnostics)

@@ -27,6 +27,7 @@ COMMANDS = {
     "check": ("evenweave.cli.check", "Check documents and point at what is wrong."),
     "schema": ("evenweave.cli.schema", "Print the JSON Schema of a kind of document, for editors."),
     "run": ("evenweave.cli.run", "Run one instance of a definition, in memory."),
+    "test": ("evenweave.cli.test", "Run the tests of definitions."),
     "draw": ("evenweave.cli.draw", "Draw a definition as SVG or Mermaid."),
     "register": ("evenweave.cli.register", "Register documents and definitions."),
     "send": ("evenweave.cli.send", "Publish an event."),

@@ -31,7 +31,7 @@ class Note(Struct, frozen=True):
     Attributes:
         what: A node with something inside it was *entered*, *left* or *dropped* with what was around it; one that
             neither waits nor has something inside *ran*; a node *faulted*; an event was *published*.
-        position: The node's.
+        position: The node's; of an event that of the node that published it.
         kind: The node's kind, in lower case; of an event its channel.
         depth: How many nodes are around it in its fiber.
         fiber: The id of its fiber.
@@ -90,7 +90,7 @@ class Recorder:
         after = fiber.frames
         if entered and not any(frame.position == node.position for frame in (*before, *after)):
             self._note("ran", burst, node.position, len(before), fiber.id)
-        self._note_published(burst, fiber, len(before))
+        self._note_published(burst, fiber, node, len(before))
         for frame in reversed(before):
             if not any(frame is other for other in after):
                 self._leave(burst, frame, "left")
@@ -122,10 +122,12 @@ class Recorder:
         if found is not None:
             self._note(what, burst, frame.position, found[1], found[2], burst.now - frame.started)
 
-    def _note_published(self, burst: Burst, fiber: Fiber, depth: int) -> None:
+    def _note_published(self, burst: Burst, fiber: Fiber, node: AnyNode, depth: int) -> None:
         for effect in burst.effects[self._published :]:
             if isinstance(effect, Publish):
-                self.notes.append(Note("published", "", effect.channel, depth, fiber.id, event=effect.event["id"]))
+                self.notes.append(
+                    Note("published", node.position, effect.channel, depth, fiber.id, event=effect.event["id"])
+                )
         self._published = len(burst.effects)
 
     def _note(  # what happened, and where

@@ -1,0 +1,422 @@
+"""One instance of a definition, run in memory against stubs, with time that jumps."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from evenweave.engine import LIMITS, ChildEnded, Launch, Publish, correlate
+from evenweave.engine.burst import no_other
+from evenweave.engine.recording import RecordedBurst, Recorder
+from evenweave.plan.nodes import Await, Do, Emit, Fork, Loop
+from evenweave.testing.history import Moment, draw
+from evenweave.testing.stubs import AT_ONCE, Outcome, Reply
+from evenweave.worker.alone import Alone, Came
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from evenweave.engine import Cause, Effect, Instance
+    from evenweave.engine.instance import Reason
+    from evenweave.plan.duration import Duration
+    from evenweave.plan.nodes import AnyNode, EventMatch, Plan
+    from evenweave.testing.flow import Flow
+
+BEGINNING: Final = 1_893_456_000.0
+"""When a rehearsal begins, unless it is told: 2030-01-01T00:00:00Z."""
+
+_JUMPS: Final = 10_000
+
+Stub = TypeVar("Stub", Reply, Outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An event that the instance published.
+
+    Attributes:
+        name: Its name in the definition; of an AsyncAPI function the function's.
+        event: The event, whole.
+        at_s: When, in seconds since the beginning.
+    """
+
+    name: str
+    event: dict[str, Any]
+    at_s: float
+
+    @property
+    def data(self) -> Any:
+        """Its payload."""
+        return self.event.get("data")
+
+
+class Rehearsal:
+    """One run of a definition: tell it what the outside answers, start it or send it an event, and look at what it did.
+
+    Nothing leaves the process and no time passes: ``jump`` and ``finish`` move the clock to the next deadline, so that
+    a time-out of an hour takes a millisecond. What happens is the same at each run, ids included.
+    """
+
+    def __init__(self, flow: Flow, *, now: float = BEGINNING) -> None:
+        self._flow = flow
+        self._began = now
+        self._now = now
+        self._alone: _Watched | None = None
+        self._replies: dict[str, list[Reply]] = {}
+        self._functions: dict[str, list[Outcome]] = {}
+        self._subflows: dict[str, list[Outcome]] = {}
+        self._used: dict[tuple[str, str], int] = {}
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+        self._published: list[Published] = []
+        self._continued: tuple[str, str, Any] | None = None
+        self._answers = _answers(flow.plan)
+
+    # What the outside does.
+
+    def reply(
+        self, trigger: str, data: Any = None, *, event: str | None = None, after: Duration = AT_ONCE, **attributes: Any
+    ) -> None:
+        """Answer the event that the definition calls `trigger` each time it is published.
+
+        Where it is told several times, the answers are given in that order, and the last one from then on. The reply
+        echoes the trigger, as services do.
+
+        Args:
+            trigger: The name of the produced event.
+            data: The payload of the reply, or a callable that makes it from the trigger's.
+            event: The name of the event that is the reply, by default the one that the trigger's action waits for.
+            after: How long it takes.
+            attributes: Further context attributes.
+
+        Raises:
+            LookupError: The definition publishes no such event, or waits for no such reply.
+        """
+        self._check_produced(trigger)
+        if event is None and self._answers.get(trigger) is None:
+            raise LookupError(f"nothing waits for a reply to {trigger}: say which event it is")
+        if event is not None:
+            self._match(event)
+        self._replies.setdefault(trigger, []).append(Reply(data, event, attributes, after))
+
+    def subflow(
+        self, workflow_id: str, output: Any = None, *, error: str = "", title: str = "", after: Duration = AT_ONCE
+    ) -> None:
+        """Let a subflow end with this output, a callable that makes it from its input, or an error.
+
+        Told several times, it ends in that order, and as the last one from then on.
+        """
+        self._subflows.setdefault(workflow_id, []).append(Outcome(output, error, title, after))
+
+    def start(self, data: Any = None) -> None:
+        """Start the instance with its input, and let everything happen that needs no time.
+
+        A definition that begins with events waits for the first one then.
+        """
+        if self._alone is None:
+            self._alone = _Watched(self._flow.plan, {} if data is None else data, now=self._now)
+        self._settle()
+
+    def send(self, event: str, data: Any = None, *, after: Duration = AT_ONCE, **attributes: Any) -> None:
+        """Let an event come, now or later: by its name in the definition, with a payload and context attributes.
+
+        One that nobody waits for yet is kept. It starts the instance where that was not done.
+
+        Raises:
+            LookupError: The definition waits for no such event.
+        """
+        match = self._match(event)
+        if self._alone is None:
+            self.start()
+        self._plan_ahead(after, lambda: self._deliver(match, data, attributes))
+        self._settle()
+
+    # Time.
+
+    def jump(self, seconds: float) -> None:
+        """Let time pass, and everything happen that has its time in it."""
+        until = self._now + seconds
+        self._go(until)
+        self._now = max(self._now, until)
+
+    def finish(self) -> None:
+        """Let time pass until the instance has ended, or nothing more can happen to it.
+
+        Raises:
+            RuntimeError: It goes on and on: after 10,000 jumps of the clock it still has not ended.
+        """
+        self._go(None)
+
+    # What came of it.
+
+    @property
+    def status(self) -> str:
+        """The status of the instance, such as ``completed`` or ``waiting``; ``pending`` before it began."""
+        return self._instance.status
+
+    @property
+    def output(self) -> Any:
+        """The data of the instance: its output once it has completed, else as far as it got."""
+        instance = self._instance
+        if instance.fibers and instance.fibers[0].frames:
+            frames = instance.fibers[0].frames
+            return frames[min(1, len(frames) - 1)].data
+        return instance.data
+
+    @property
+    def error(self) -> Reason | None:
+        """Why the instance is faulted, cancelled or suspended."""
+        return self._instance.reason
+
+    @property
+    def path(self) -> list[str]:
+        """The names of the states that it was in, in order."""
+        return [] if self._alone is None else self._alone.path(self._flow.states)
+
+    @property
+    def published(self) -> list[Published]:
+        """What it published, in order."""
+        return list(self._published)
+
+    @property
+    def waits_for(self) -> list[str]:
+        """The names of the events that would move it now."""
+        if self._alone is None:
+            return sorted({start.accept.match.name for start in self._flow.plan.starts})
+        return sorted({accept.match.name for accept in self._alone.waiting})
+
+    @property
+    def continued(self) -> tuple[str, str, Any] | None:
+        """The definition, its version and its input that the instance continues as."""
+        return self._continued
+
+    @property
+    def began(self) -> float:
+        """When it began, in seconds since the epoch."""
+        return self._began
+
+    @property
+    def took_s(self) -> float:
+        """How long it took, on the clock of the rehearsal, until it last moved."""
+        return self._instance.updated - self._began
+
+    @property
+    def history(self) -> list[Moment]:
+        """Everything that moved it, and what it did then."""
+        return [] if self._alone is None else list(self._alone.moments)
+
+    def explain(self) -> str:
+        """The history as text."""
+        return "\n".join(draw(self.history, self._flow.definition))
+
+    @property
+    def _instance(self) -> Instance:
+        if self._alone is None:
+            raise RuntimeError("the rehearsal has not begun: call start or send first")
+        return self._alone.instance
+
+    def _check_produced(self, trigger: str) -> None:
+        produced = {node.name for node in self._flow.plan.nodes.values() if isinstance(node, Emit)}
+        if trigger not in produced:
+            known = ", ".join(sorted(produced)) or "none"
+            raise LookupError(f"the definition publishes no event {trigger}; it publishes {known}")
+
+    def _match(self, event: str) -> EventMatch:
+        found = {accept.match.name: accept.match for accept in self._flow.plan.accepts}
+        if event not in found:
+            raise LookupError(f"the definition waits for no event {event}; it waits for {', '.join(sorted(found))}")
+        return found[event]
+
+    def _go(self, until: float | None) -> None:
+        self.start()
+        for _ in range(_JUMPS):
+            moment = self._next()
+            if moment is None or (until is not None and moment > until):
+                return
+            self._now = max(self._now, moment)
+            self._settle()
+        raise RuntimeError(f"after {_JUMPS} jumps of the clock the instance has not ended")
+
+    def _next(self) -> float | None:
+        assert self._alone is not None
+        if self._alone.over:
+            return None
+        due = self._alone.instance.due
+        moments = [self._agenda[0][0]] if self._agenda else []
+        return min([*moments, *([] if due is None else [due])], default=None)
+
+    def _settle(self) -> None:
+        """Do everything that needs no time."""
+        assert self._alone is not None
+        while True:
+            self._alone.advance(self._now)
+            for name, effect in self._alone.take_effects():
+                self._answer(name, effect)
+            if not self._agenda or self._agenda[0][0] > self._now:
+                return
+            heapq.heappop(self._agenda)[2]()
+
+    def _plan_ahead(self, after: Duration, action: Callable[[], None]) -> None:
+        self._count += 1
+        heapq.heappush(self._agenda, (after.after(self._now), self._count, action))
+
+    def _deliver(
+        self, match: EventMatch, data: Any, attributes: Mapping[str, Any], trigger: Mapping[str, Any] | None = None
+    ) -> None:
+        assert self._alone is not None
+        self._count += 1
+        event: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": f"event-{self._count}",
+            "source": "/".join("any" if part in {"+", "#"} else part for part in (match.source or "/test").split("/")),
+            "type": match.type or match.name,
+            "subject": match.channel,
+        }
+        if trigger is not None:
+            kept = (correlate.INSTANCE, correlate.TASK, *match.names)
+            event |= {name: trigger[name] for name in kept if name in trigger}
+        event |= {name.lower(): value for name, value in attributes.items()}
+        if data is not None:
+            event["data"] = data
+        self._alone.kept.append(Came(match.channel, event))
+
+    def _answer(self, name: str, effect: Effect) -> None:
+        """Let the outside do what it was told to do about an effect."""
+        match effect:
+            case Publish(event=event):
+                self._published.append(Published(name, event, self._now - self._began))
+                reply = self._turn("event", name, self._replies)
+                if reply is not None:
+                    match_ = self._answers[name] if reply.event is None else self._match(reply.event)
+                    assert match_ is not None
+                    data = _made(reply.data, event.get("data"))
+                    self._plan_ahead(reply.after, lambda: self._deliver(match_, data, reply.attributes, event))
+            case Launch(begin=begin) if begin.chain:
+                self._continued = effect.definition, effect.version, begin.input
+            case Launch(begin=begin):
+                assert begin.parent is not None
+                self._end_child(effect, begin.parent[1], begin.input)
+            case _:
+                pass
+
+    def _end_child(self, effect: Launch, activation: int, data: Any) -> None:
+        outcome = self._turn("subflow", effect.definition, self._subflows)
+        if outcome is None:
+            outcome = Outcome(error="unknown-workflow", title=f"no stub for the subflow {effect.definition}")
+        ended = ChildEnded(
+            activation,
+            f"{effect.definition}-{effect.n}",
+            effect.definition,
+            "faulted" if outcome.error else "completed",
+            data=None if outcome.error else _made(outcome.result, data),
+            type=outcome.error,
+            title=outcome.title,
+        )
+        self._plan_ahead(outcome.after, lambda: self._tell(ended))
+
+    def _tell(self, cause: Cause) -> None:
+        assert self._alone is not None
+        self._alone.tell(cause, self._now)
+
+    def _turn(self, kind: str, name: str, stubs: Mapping[str, list[Stub]]) -> Stub | None:
+        """The stub whose turn it is."""
+        told = stubs.get(name)
+        if not told:
+            return None
+        used = self._used.get((kind, name), 0)
+        self._used[kind, name] = used + 1
+        return told[min(used, len(told) - 1)]
+
+
+class _Watched(Alone):
+    """An instance in memory whose every move is noted."""
+
+    def __init__(self, plan: Plan, data: Any, *, now: float) -> None:
+        self.moments: list[Moment] = []
+        self._recorder = Recorder()
+        self._began = now
+        self._effects: list[tuple[str, Effect]] = []
+        super().__init__(plan, data, now=now, id="test")
+
+    def take_effects(self) -> list[tuple[str, Effect]]:
+        """What it asked of the outside since the last time, with the name that the definition has for it."""
+        effects, self._effects = self._effects, []
+        return effects
+
+    def tell(self, cause: Cause, now: float) -> None:
+        """Move it by a cause."""
+        self._move(cause, now)
+
+    def path(self, states: Mapping[str, str]) -> list[str]:
+        """The states that it was in."""
+        return [states[entry.position] for entry in self._recorder.entries if entry.position in states]
+
+    def _move(self, cause: Cause, now: float) -> bool:
+        recorder = self._recorder
+        burst = RecordedBurst(self._plan, self._instance, recorder, now=now, limits=LIMITS, find_plan=no_other)
+        taken = burst.apply(cause)
+        notes, recorder.notes = recorder.notes, []
+        if not taken:
+            return False
+        made = burst.close([True])
+        self._instance = made.instance
+        positions = {note.event: note.position for note in notes if note.what == "published"}
+        for effect in made.effects:
+            name = ""
+            if isinstance(effect, Publish):
+                node = self._plan.nodes[positions[effect.event["id"]]]
+                assert isinstance(node, Emit)
+                name = node.name
+            self._effects.append((name, effect))
+        reason = self._instance.reason
+        why = "" if reason is None else f"{reason.type}: {reason.title} ({reason.reference or '/'})"
+        self.moments.append(Moment(now - self._began, cause, notes, self._instance.status, why))
+        return True
+
+
+def _made(data: Any, given: Any) -> Any:
+    """The data of a stub, which may be made from what it was given."""
+    return data(given) if callable(data) else data
+
+
+def _answers(plan: Plan) -> dict[str, EventMatch | None]:
+    """The reply that each event waits for which the definition publishes: of the same action, or callback state."""
+    found: dict[str, EventMatch | None] = {}
+
+    def look(node: AnyNode) -> None:
+        inside = list(_inside(node))
+        if isinstance(node, Do) and node.task:
+            echoes = [
+                accept.match
+                for each in _below(node)
+                if isinstance(each, Await)
+                for accept in each.accepts
+                if accept.echo
+            ]
+            for each in _below(node):
+                if isinstance(each, Emit):
+                    found[each.name] = echoes[0] if echoes else found.get(each.name)
+        for each in inside:
+            look(each)
+
+    look(plan.root)
+    return found
+
+
+def _inside(node: AnyNode) -> Iterator[AnyNode]:
+    match node:
+        case Do():
+            yield from node.body.nodes.values()
+        case Fork():
+            yield from node.branches
+        case Loop():
+            yield node.body
+        case _:
+            return
+
+
+def _below(node: AnyNode) -> Iterator[AnyNode]:
+    for each in _inside(node):
+        yield each
+        yield from _below(each)
