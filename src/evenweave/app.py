@@ -5,8 +5,12 @@ Each part serves until `stop`. Faces are put in front of them by who calls this:
 
 from __future__ import annotations
 
+import os
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from evenweave.adapters.brokers.embedded import MIGRATIONS as BROKER_MIGRATIONS
 from evenweave.adapters.brokers.embedded import EmbeddedBroker
@@ -16,6 +20,9 @@ from evenweave.adapters.catalogs.local import MIGRATIONS as CATALOG_MIGRATIONS
 from evenweave.adapters.catalogs.local import LocalCatalog
 from evenweave.adapters.catalogs.remote import RemoteCatalog
 from evenweave.adapters.clocks import SystemClock
+from evenweave.adapters.functions import Router
+from evenweave.adapters.functions.python import PythonFunctions, load_callable
+from evenweave.adapters.secrets import ConfiguredSecrets
 from evenweave.adapters.sqlite import Database, DatabaseUnusable
 from evenweave.adapters.sqlite.backup import back_up as copy_database
 from evenweave.adapters.sqlite.inspection import Inspection, inspect
@@ -25,11 +32,12 @@ from evenweave.worker import Engine, Settings
 from evenweave.worker.reading import FeedReader, LogReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.clock import Clock
+    from evenweave.ports.functions import Functions, Secrets
     from evenweave.runtime.rules import Rules
     from evenweave.worker.spans import Spans
 
@@ -56,6 +64,42 @@ FILES = {
     "evenweave": ([STORE_MIGRATIONS, BROKER_MIGRATIONS, CATALOG_MIGRATIONS], {**_STORE_QUERIES, **_BROKER_QUERIES}),
 }
 """The data files by name, in the order in which they are backed up: what is in them, and what a doctor asks of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """How calls to functions reach the outside.
+
+    Attributes:
+        callables: Python callables by the names of functions.
+        secrets: Secrets by name.
+        secrets_file: A JSON object with more of them.
+        resolve: The egress map: requests to a host go to a URL.
+        hosts: The hosts that may be called; ``None`` is any.
+        documents: The folder below which functions find their documents (OpenAPI, proto); ``None`` is none.
+        write: Writes what ``sysout`` is told: the level, and the text.
+    """
+
+    callables: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    secrets_file: Path | None = None
+    resolve: Mapping[str, str] = field(default_factory=dict)
+    hosts: tuple[str, ...] | None = None
+    documents: Path | None = None
+    write: Callable[[str, str], None] | None = None
+
+    def open_functions(self) -> Functions:
+        """What makes the calls."""
+        return Router(PythonFunctions(self.callables), {}, self.write or _log_line)
+
+    def open_secrets(self) -> Secrets:
+        """Where their secrets are: those given, then those in the file, then those in the environment."""
+        return ConfiguredSecrets(self.secrets, file=self.secrets_file, environment=os.environ)
+
+
+def _log_line(level: str, text: str) -> None:
+    log = structlog.get_logger("evenweave.sysout")
+    getattr(log, level if level in {"debug", "info", "warning", "error", "critical"} else "info")(text)
 
 
 class CatalogPart:
@@ -113,9 +157,10 @@ class EnginePart:
         settings: Settings | None = None,
         clock: Clock | None = None,
         spans: Spans | None = None,
+        outside: Outside | None = None,
     ) -> EnginePart:
         """Serve from ``data/engine.db``; ``catalog`` and ``runtime`` are where those listen."""
-        clock, settings = clock or SystemClock(), settings or Settings()
+        clock, settings, outside = clock or SystemClock(), settings or Settings(), outside or Outside()
         resources = AsyncExitStack()
         async with resources:
             database = Database.open(data / "engine.db", [STORE_MIGRATIONS])
@@ -126,6 +171,8 @@ class EnginePart:
             resources.push_async_callback(operations.close)
             store = SqliteStore(database, clock, tenant=TENANT)
             reader = LogReader(store, broker, clock, group=settings.group, wait_s=settings.poll_s)
+            functions = outside.open_functions()
+            resources.push_async_callback(functions.close)
             engine = Engine(
                 store,
                 broker,
@@ -136,6 +183,8 @@ class EnginePart:
                 settings=settings,
                 tenant=TENANT,
                 spans=spans,
+                functions=functions,
+                secrets=outside.open_secrets(),
             )
             await engine.start()
             resources.push_async_callback(engine.stop)
@@ -165,9 +214,10 @@ class Whole:
         settings: Settings | None = None,
         clock: Clock | None = None,
         spans: Spans | None = None,
+        outside: Outside | None = None,
     ) -> Whole:
         """Serve from the database file, or from memory."""
-        clock, settings = clock or SystemClock(), settings or Settings()
+        clock, settings, outside = clock or SystemClock(), settings or Settings(), outside or Outside()
         resources = AsyncExitStack()
         async with resources:
             database = Database.open(path, [CATALOG_MIGRATIONS, BROKER_MIGRATIONS, STORE_MIGRATIONS])
@@ -181,6 +231,8 @@ class Whole:
             log.subscription = subscription.id
             store = SqliteStore(database, clock, tenant=TENANT, log=log)
             reader = FeedReader(broker.reader(subscription.id))
+            functions = outside.open_functions()
+            resources.push_async_callback(functions.close)
             engine = Engine(
                 store,
                 broker,
@@ -191,6 +243,8 @@ class Whole:
                 settings=settings,
                 tenant=TENANT,
                 spans=spans,
+                functions=functions,
+                secrets=outside.open_secrets(),
             )
             await engine.start()
             resources.push_async_callback(engine.stop)
@@ -208,6 +262,15 @@ def remote_broker(url: str) -> Broker:
 
 def _nothing(_: Subscription) -> None:
     pass
+
+
+def find_callable(name: str) -> Callable[..., Any]:
+    """The callable of the name ``MODULE:CALLABLE``; its module may lie in the current folder.
+
+    Raises:
+        evenweave.errors.EvenweaveError: There is none.
+    """
+    return load_callable(name, folder=os.getcwd())
 
 
 def back_up(data: Path, target: Path) -> Iterator[tuple[Path, int]]:

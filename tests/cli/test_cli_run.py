@@ -1,7 +1,9 @@
 """`evenweave run`: one instance in memory."""
 
 import json
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +208,100 @@ def test_definition_goes_with_its_schema(folder: Path) -> None:
     (folder / "in.json").unlink()
     assert check_files(["alone.json"])[0].plan is not None
     assert not check_files(["f.yaml"])[0].valid
+
+
+FUNCTIONS = """
+from __future__ import annotations
+
+def add(a, b):
+    return {"sum": a + b}
+
+def count(value):
+    return len(value)
+
+async def fail(**given):
+    raise LookupError(f"no {given}")
+"""
+ACTION = (
+    HEAD
+    + """
+states:
+  - name: s
+    type: operation
+    actions: [{functionRef: %s}]
+    end: true
+functions:
+  - {name: f, type: custom, operation: %s}
+secrets: [key]
+"""
+)
+
+
+@pytest.fixture
+def callables(folder: Path) -> Iterator[str]:
+    """The name of a module with callables in the current folder, imported by nobody before."""
+    name = f"callables_{folder.name.replace('-', '_')}"
+    (folder / f"{name}.py").write_text(FUNCTIONS)
+    yield name
+    sys.modules.pop(name, None)
+    sys.path[:] = [each for each in sys.path if each != str(folder)]
+
+
+def test_custom_function_is_a_callable_that_is_given(folder: Path, evenweave: Command, callables: str) -> None:
+    """An object becomes keywords; without arguments the state's data is the argument; either way the result counts."""
+    (folder / "f.yaml").write_text(ACTION % ('{refName: f, arguments: {a: "${ .n }", b: 2}}', "f"))
+    made = evenweave("run", "f.yaml", "--input", '{"n": 1}', "--function", f"f={callables}:add")
+    assert (made.code, made.json, made.err) == (0, {"n": 1, "sum": 3}, "")
+    (folder / "f.yaml").write_text(ACTION % ("f", "f"))
+    made = evenweave("run", "f.yaml", "--input", '{"n": 1}', "--function", f"f={callables}:count")
+    assert made.json == {"n": 1, "response": 1}
+
+
+def test_error_of_a_callable_is_the_fault(folder: Path, evenweave: Command, callables: str) -> None:
+    """It exits 1 with the error as JSON, and the secret in its words is hidden."""
+    (folder / "f.yaml").write_text(ACTION % ('{refName: f, arguments: {a: "${ $SECRETS.key }"}}', "f"))
+    made = evenweave("run", "f.yaml", "--function", f"f={callables}:fail", "--secret", "key=topsecret")
+    assert (made.code, made.out) == (1, "")
+    error = json.loads(made.err)
+    assert (error["type"], error["reference"]) == ("function", "/states/0/actions/0")
+    assert "LookupError" in error["title"]
+    assert "topsecret" not in made.err
+
+
+@pytest.mark.parametrize("given", ["f", "f=nothing", "f=os:", "f=os:nothing", "f=no_such_module_of_ours:f", "f=os:sep"])
+def test_callable_that_is_not_there_is_a_usage_error(folder: Path, evenweave: Command, given: str) -> None:
+    """Nothing is run where a callable cannot be found."""
+    (folder / "f.yaml").write_text(ACTION % ("f", "f"))
+    made = evenweave("run", "f.yaml", "--function", given)
+    assert (made.code, made.out) == (64, "")
+    assert "--function" in made.err
+
+
+def test_sysout_goes_to_standard_error(folder: Path, evenweave: Command) -> None:
+    """Standard output has the one JSON value."""
+    (folder / "f.yaml").write_text(ACTION % ('{refName: f, arguments: {message: "n is ${ .n }"}}', "sysout:INFO"))
+    made = evenweave("run", "f.yaml", "--input", '{"n": 1}')
+    assert (made.code, made.json, made.err) == (0, {"n": 1}, "n is 1\n")
+
+
+def test_instance_id_and_headers_are_variables(folder: Path, evenweave: Command) -> None:
+    """`--instance-id` and `--header` are in $WORKFLOW."""
+    state = '{name: s, type: inject, data: {}, stateDataFilter: {output: "${ $WORKFLOW }"}, end: true}'
+    (folder / "f.yaml").write_text(f"{HEAD}states: [{state}]\n")
+    made = evenweave("run", "f.yaml", "--instance-id", "mine", "--header", "X-User=ann", "--header", "b=c=d")
+    assert made.json["instanceId"] == "mine"
+    assert made.json["headers"] == {"X-User": "ann", "b": "c=d"}
+
+
+def test_jumping_clock_does_not_wait(folder: Path, evenweave: Command) -> None:
+    """A year of sleep takes no time; the real clock still waits, and prints the data so far."""
+    (folder / "f.yaml").write_text(
+        f"{HEAD}states: [{{name: i, type: inject, data: {{a: 1}}, transition: s}},"
+        " {name: s, type: sleep, duration: P1Y, end: true}]\n"
+    )
+    began = time.monotonic()
+    made = evenweave("run", "f.yaml", "--clock", "jump")
+    assert (made.code, made.json) == (0, {"a": 1})
+    waiting = evenweave("run", "f.yaml", "--timeout", "0.01")
+    assert (waiting.code, waiting.json) == (3, {"a": 1})
+    assert time.monotonic() - began < 60

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 import msgspec
+
+from evenweave.errors import EvenweaveError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ADDRESS = "HOST:PORT"
 
@@ -85,6 +90,22 @@ class JsonOrFile(click.ParamType[Any]):
             self.fail(f"{text[:60]}: the JSON is nested too deeply", param, ctx)
 
 
+class Named(click.ParamType[tuple[str, str]]):
+    """``NAME=VALUE``; what is meant by the two is said by ``what``, such as ``HOST=URL``."""
+
+    def __init__(self, what: str = "NAME=VALUE") -> None:
+        self.name = what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split it; the value is not shown, for it may be a secret."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, rest = str(value).partition("=")
+        if not name or not equals:
+            self.fail(f"{name!r} is no {self.name}", param, ctx)
+        return name, rest
+
+
 JSON = JsonOrFile()
 ADDRESS = Address()
 FILE = click.Path(exists=True, dir_okay=False)
@@ -93,3 +114,38 @@ catalog_url = click.option("--catalog", type=Url(), envvar="EVENWEAVE_CATALOG", 
 engine_url = click.option("--engine", type=Url(), envvar="EVENWEAVE_ENGINE", help="Where the Workflow Engine listens.")
 runtime_url = click.option("--runtime", type=Url(), envvar="EVENWEAVE_RUNTIME", help="Where the Runtime listens.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def functions(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of a command that makes calls to functions."""
+    function = click.option(
+        "--function",
+        "functions",
+        type=Named("NAME=MODULE:CALLABLE"),
+        multiple=True,
+        help="A Python callable for the custom or rpc function of that name.",
+    )
+    resolve = click.option(
+        "--resolve",
+        type=Named("HOST=URL"),
+        multiple=True,
+        help="Send requests to HOST (or HOST:PORT) to URL; localhost also serves documents that name no host.",
+    )
+    secrets = click.option("--secrets", type=FILE, metavar="FILE", help="A JSON object with secrets by name.")
+    return function(resolve(secrets(command)))
+
+
+def read_functions(given: tuple[tuple[str, str], ...]) -> dict[str, Callable[..., Any]]:
+    """The callables of `--function`."""
+    from evenweave.app import find_callable  # noqa: PLC0415 - most commands run without it
+
+    try:
+        return {name: find_callable(written) for name, written in given}
+    except EvenweaveError as error:
+        raise click.BadParameter(str(error), param_hint="--function") from None
+
+
+def read_resolve(given: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """The egress map of `--resolve`."""
+    url = Url()
+    return {host.lower(): url.convert(written, None, None) for host, written in given}

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from evenweave import cloudevents
+from evenweave.app import Outside
 from evenweave.cli.files import check_files, render
-from evenweave.cli.options import FILE, JSON, Seconds
+from evenweave.cli.options import FILE, JSON, Named, Seconds, functions, read_functions, read_resolve
 from evenweave.worker.alone import Alone, Came
+from evenweave.worker.driving import Watch, drive
+from evenweave.worker.performing import Performer
+from evenweave.worker.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from evenweave.plan.nodes import Plan
 
-COMPLETED, FAULTED, NOT_VALID, WAITING = 0, 1, 2, 3
+COMPLETED, FAULTED, NOT_VALID, WAITING, CANCELLED = 0, 1, 2, 3, 4
 
 
 @click.command()
@@ -31,6 +36,14 @@ COMPLETED, FAULTED, NOT_VALID, WAITING = 0, 1, 2, 3
 @click.option("--emitted", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write what it publishes.")
 @click.option("--catalog", "catalogs", type=FILE, multiple=True, metavar="FILE", help="An AsyncAPI document.")
 @click.option("--timeout", type=Seconds(), default=10.0, show_default=True, help="How long to wait for its end.")
+@functions
+@click.option("--secret", "secrets_given", type=Named(), multiple=True, help="A secret; its value may be JSON.")
+@click.option("--header", "headers", type=Named(), multiple=True, help="What $WORKFLOW.headers yields by that name.")
+@click.option("--instance-id", default="run", show_default=True, metavar="ID", help="The id of the instance.")
+@click.option(
+    "--clock", type=click.Choice(["real", "jump"]), default="real", show_default=True,
+    help="How time passes: as it does, or jumping ahead whenever everything waits.",
+)  # fmt: skip
 def run(
     definition: str,
     given: Any,
@@ -38,22 +51,46 @@ def run(
     emitted: str | None,
     catalogs: tuple[str, ...],
     timeout: float,
+    functions: tuple[tuple[str, str], ...],
+    resolve: tuple[tuple[str, str], ...],
+    secrets: str | None,
+    secrets_given: tuple[tuple[str, str], ...],
+    headers: tuple[tuple[str, str], ...],
+    instance_id: str,
+    clock: str,
 ) -> None:
     """Run one instance of DEFINITION in this process, in memory, and print its output as JSON.
 
     Events are delivered in the order given. Where the definition's event has a channel, the event's `subject` names
     the channel that it arrives on; else it is matched by its type and source. One that comes early is kept. AsyncAPI
-    documents are those given and those below the definition's folder.
+    documents are those given and those below the definition's folder; documents of functions are below that folder.
+
+    Calls to functions are made. A function of the type custom or rpc may be a Python callable, given by `--function`:
+    an object as arguments becomes keywords, anything else is its one argument, and without arguments that is the
+    state's data. What `sysout` is told goes to standard error; standard output has one JSON value: the output, or
+    where it still waits or was cancelled its data so far.
 
     Exits 0 when completed, 1 when faulted (the error is JSON on standard error), 2 when the definition is not valid,
-    3 when it still waits after the time-out, or at once when nothing can come that it waits for.
+    3 when it still waits after the time-out, or at once when nothing can come that it waits for, 4 when cancelled.
     """
     if not isinstance(given, dict):
         raise click.BadParameter("the input is a JSON object", param_hint="--input")
     came = _events(events)
     plan = _compile(definition, catalogs)
     with _writer(emitted) as write:  # a file that cannot be written is found now, not when the instance has ended
-        alone = _drive(plan, given, came, timeout)
+        outside = Outside(
+            callables=read_functions(functions),
+            secrets={name: _value(text) for name, text in secrets_given},
+            secrets_file=None if secrets is None else Path(secrets),
+            resolve=read_resolve(resolve),
+            documents=Path(definition).parent,
+            write=_say,
+        )
+
+        def start(now: float) -> Alone:
+            return Alone(plan, given, now=now, id=instance_id, headers=dict(headers))
+
+        alone = asyncio.run(_drive(start, came, outside, Watch(jumps=clock == "jump"), timeout))
         for event in alone.published:
             write(cloudevents.encode(event) + b"\n")
     sys.exit(_report(alone))
@@ -97,24 +134,36 @@ def _events(given: tuple[Any, ...]) -> list[Came]:
     return came
 
 
-def _drive(plan: Plan, data: Any, came: list[Came], timeout: float) -> Alone:
-    until = time.monotonic() + timeout
-    alone = Alone(plan, data, now=time.time())
-    for each in came:
-        alone.deliver(each, time.time())
-    while not alone.over and time.monotonic() < until:
-        due = alone.instance.due
-        if due is None:
-            break  # nothing from outside can come any more
-        time.sleep(min(max(0.0, due - time.time()), max(0.0, until - time.monotonic())))
-        alone.advance(time.time())
-    return alone
+async def _drive(
+    start: Callable[[float], Alone], came: Sequence[Came], outside: Outside, watch: Watch, timeout_s: float
+) -> Alone:
+    functions = outside.open_functions()
+    try:
+        performer = Performer(functions, outside.open_secrets(), Settings())
+        return await drive(start, came, performer, watch, timeout_s=timeout_s)
+    finally:
+        await functions.close()
+
+
+def _say(_level: str, text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _value(text: str) -> Any:
+    """A secret as it is given: a JSON object where it is one, else the text."""
+    if text.startswith("{"):
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            return text
+    return text
 
 
 def _report(alone: Alone) -> int:
     instance = alone.instance
+    if instance.status not in {"faulted", "suspended"}:
+        click.echo(msgspec.json.format(msgspec.json.encode(alone.data), indent=2))
     if instance.status == "completed":
-        click.echo(msgspec.json.format(msgspec.json.encode(instance.data), indent=2))
         return COMPLETED
     reason = instance.reason
     if instance.status in {"faulted", "suspended", "cancelled"}:
@@ -122,7 +171,7 @@ def _report(alone: Alone) -> int:
         if reason is not None:
             error = {"type": reason.type, "title": reason.title, "reference": reason.reference}
         click.echo(msgspec.json.encode(error), err=True)
-        return FAULTED
+        return CANCELLED if instance.status == "cancelled" else FAULTED
     names = ", ".join(sorted({accept.match.name for accept in alone.waiting}))
     click.echo(f"still waiting{f' for {names}' if names else ''}", err=True)
     for came in alone.kept:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, RuntimePart, Whole
+from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, Outside, RuntimePart, Whole
 from evenweave.cli.logs import configure_logs
-from evenweave.cli.options import ADDRESS, catalog_url, runtime_url
+from evenweave.cli.options import ADDRESS, catalog_url, functions, read_functions, read_resolve, runtime_url
 from evenweave.cli.remote import DEFAULTS
 from evenweave.cli.watching import Folder
 from evenweave.errors import EvenweaveError
@@ -58,6 +58,15 @@ _trace = click.option(
     is_flag=True,
     envvar="EVENWEAVE_TRACE",
     help="Send a span of OpenTelemetry for each burst; so does OTEL_EXPORTER_OTLP_ENDPOINT.",
+)
+
+
+_hosts = click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host that functions may call, or *.example.org; without this option they may call any.",
 )
 
 
@@ -107,19 +116,39 @@ def runtime(listen: tuple[str, int], data: Path, retention: float, log_level: st
 @_data
 @catalog_url
 @runtime_url
+@functions
+@_hosts
+@click.option(
+    "--documents",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Where the documents of functions (OpenAPI, proto) are.",
+)
 @_log
 @_trace
 def engine(
-    listen: tuple[str, int], data: Path, catalog: str | None, runtime: str | None, log_level: str, trace: bool
+    listen: tuple[str, int],
+    data: Path,
+    catalog: str | None,
+    runtime: str | None,
+    documents: Path | None,
+    log_level: str,
+    trace: bool,
+    **outside: Any,
 ) -> None:
     """Serve the Workflow Engine: it runs the instances of definitions."""
+    calls = _outside(documents, **outside)
 
     async def start(resources: AsyncExitStack) -> Server:
         spans = open_spans(asked=trace)
         if spans is not None:
             resources.push_async_callback(asyncio.to_thread, spans.stop)
         part = await EnginePart.start(
-            data, catalog=catalog or DEFAULTS["catalog"], runtime=runtime or DEFAULTS["runtime"], spans=spans
+            data,
+            catalog=catalog or DEFAULTS["catalog"],
+            runtime=runtime or DEFAULTS["runtime"],
+            spans=spans,
+            outside=calls,
         )
         resources.push_async_callback(part.stop)
         return await Server.start(EngineFace(part.engine).app(), host=listen[0], port=listen[1])
@@ -132,22 +161,26 @@ def engine(
     "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=".", metavar="[FOLDER]"
 )
 @_listen("dev")
+@functions
+@_hosts
 @_log
 @_trace
-def dev(folder: Path, listen: tuple[str, int], log_level: str, trace: bool) -> None:
+def dev(folder: Path, listen: tuple[str, int], log_level: str, trace: bool, **outside: Any) -> None:
     """Serve Catalog, Workflow Engine and Runtime in one process, and register what is in FOLDER.
 
     A file that is changed or added is checked and registered at once; one that is broken is shown with what is wrong,
     and what was registered of it before stays. Instances that run keep the definition that they began with.
 
-    State is kept in FOLDER/.evenweave, so that a restart goes on where it stopped.
+    State is kept in FOLDER/.evenweave, so that a restart goes on where it stopped. The documents of functions (OpenAPI,
+    proto) are below FOLDER.
     """
+    calls = _outside(folder, **outside)
 
     async def start(resources: AsyncExitStack) -> Server:
         spans = open_spans(asked=trace)
         if spans is not None:
             resources.push_async_callback(asyncio.to_thread, spans.stop)
-        whole = await Whole.start(folder / ".evenweave" / "evenweave.db", spans=spans)
+        whole = await Whole.start(folder / ".evenweave" / "evenweave.db", spans=spans, outside=calls)
         resources.push_async_callback(whole.stop)
         runtime_face = RuntimeFace(whole.broker)
         face = WholeFace(CatalogFace(whole.catalog).app(), EngineFace(whole.engine).app(), runtime_face)
@@ -159,6 +192,22 @@ def dev(folder: Path, listen: tuple[str, int], log_level: str, trace: bool) -> N
         return server
 
     _serve("dev", start, log_level)
+
+
+def _outside(
+    documents: Path | None,
+    functions: tuple[tuple[str, str], ...],
+    resolve: tuple[tuple[str, str], ...],
+    secrets: str | None,
+    hosts: tuple[str, ...],
+) -> Outside:
+    return Outside(
+        callables=read_functions(functions),
+        secrets_file=None if secrets is None else Path(secrets),
+        resolve=read_resolve(resolve),
+        hosts=hosts or None,
+        documents=documents,
+    )
 
 
 def _serve(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]], log_level: str) -> None:

@@ -6,8 +6,19 @@ counted.
 """
 
 from evenweave.engine.burst import Burst, Step, start, step
-from evenweave.engine.causes import Arrival, Begin, Cause, ChildEnded, Command, Continue, Deadline, Migrate, Unknown
-from evenweave.engine.effects import Claim, Dismiss, Effect, Forget, Launch, Listen, Publish
+from evenweave.engine.causes import (
+    Arrival,
+    Begin,
+    Called,
+    Cause,
+    ChildEnded,
+    Command,
+    Continue,
+    Deadline,
+    Migrate,
+    Unknown,
+)
+from evenweave.engine.effects import Claim, Dismiss, Effect, Forget, Invoke, Launch, Listen, Publish, Withdraw
 from evenweave.engine.instance import Fiber, Frame, Instance, Reason, Status, fresh
 from evenweave.engine.limits import LIMITS, Limits
 
@@ -16,6 +27,7 @@ __all__ = [
     "Arrival",
     "Begin",
     "Burst",
+    "Called",
     "Cause",
     "ChildEnded",
     "Claim",
@@ -28,6 +40,7 @@ __all__ = [
     "Forget",
     "Frame",
     "Instance",
+    "Invoke",
     "Launch",
     "Limits",
     "Listen",
@@ -37,6 +50,7 @@ __all__ = [
     "Status",
     "Step",
     "Unknown",
+    "Withdraw",
     "fresh",
     "start",
     "step",

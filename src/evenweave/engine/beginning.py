@@ -19,6 +19,8 @@ def begin(burst: Burst, cause: Begin) -> None:
     """Make the main fiber and give it its turn: at the first node, a fork's at the one that it begins with."""
     instance, plan = burst.instance, burst.plan
     instance.data = cause.input
+    if cause.headers:
+        instance.headers = cause.headers
     if cause.parent is not None or cause.chain:
         instance.parent, instance.chain, instance.depth = cause.parent, cause.chain, cause.depth
         instance.bursts = cause.bursts

@@ -14,7 +14,18 @@ from msgspec import Struct
 from evenweave import jq
 from evenweave.engine import evaluate, life, migration
 from evenweave.engine.beginning import begin
-from evenweave.engine.causes import Arrival, Begin, Cause, ChildEnded, Command, Continue, Deadline, Migrate, Unknown
+from evenweave.engine.causes import (
+    Arrival,
+    Begin,
+    Called,
+    Cause,
+    ChildEnded,
+    Command,
+    Continue,
+    Deadline,
+    Migrate,
+    Unknown,
+)
 from evenweave.engine.commands import command
 from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Fiber, Frame, Instance, Reason, copy, fresh
@@ -23,7 +34,7 @@ from evenweave.engine.leaving import dismiss_children, withdraw
 from evenweave.engine.limits import LIMITS, Limits
 from evenweave.engine.listening import find, will_wait
 from evenweave.engine.moves import stop
-from evenweave.engine.nodes import AGAIN, ENDED, ENTER, EXPIRE, await_, child
+from evenweave.engine.nodes import AGAIN, ENDED, ENTER, EXPIRE, await_, call, child
 from evenweave.plan.nodes import Do
 
 if TYPE_CHECKING:
@@ -206,6 +217,12 @@ class Burst:
                     return False
                 if not child.arrive(self, cause):
                     return False
+            case Called():
+                if not call.arrive(self, cause):
+                    return False
+                if status not in {"waiting", "running"}:
+                    return True  # it is kept until the instance goes on
+                self.wake()
             case Unknown():
                 self.unknown.append(cause)
                 return True
@@ -370,7 +387,14 @@ class Burst:
         base = self._base
         if base is None:
             plan, instance = self.plan, self.instance
-            workflow = {"id": plan.id, "name": plan.name, "version": plan.version, "instanceId": instance.id}
+            workflow: dict[str, Any] = {
+                "id": plan.id,
+                "name": plan.name,
+                "version": plan.version,
+                "instanceId": instance.id,
+            }
+            if instance.headers:
+                workflow["headers"] = instance.headers
             budget = jq.Budget(self.limits.fuel, now=self.now)
             base = self._base = evaluate.Scope({"CONST": plan.constants, "WORKFLOW": workflow}, budget)
         variables = fiber.frames[0].variables

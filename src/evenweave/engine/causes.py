@@ -22,6 +22,7 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
         chain: The instance that it goes on for.
         depth: How many instances are around it.
         bursts: How many bursts the instances that it goes on for ran without waiting.
+        headers: What ``$WORKFLOW.headers`` yields.
     """
 
     input: Any
@@ -34,6 +35,7 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
     chain: str = ""
     depth: int = 0
     bursts: int = 0
+    headers: dict[str, str] = {}
 
 
 class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):
@@ -124,4 +126,23 @@ class Unknown(Struct, frozen=True, tag_field="cause", tag="unknown"):
     version: str
 
 
-Cause = Begin | Arrival | Deadline | Continue | Command | Migrate | ChildEnded | Unknown
+class Called(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="called"):
+    """What came of a call to a function.
+
+    Attributes:
+        activation: The call's.
+        result: What the function returned.
+        error: A short stable name of what went wrong; empty where nothing did: ``http``, ``timeout``, ``connection``,
+            ``function``, ``arguments``, ``response``, ``not-allowed``, ``outcome-unknown``.
+        codes: What the definition may know the error by, the most particular first: ``HTTP:404``, ``404``.
+        title: One sentence that says what went wrong.
+    """
+
+    activation: int
+    result: Any = None
+    error: str = ""
+    codes: list[str] = []
+    title: str = ""
+
+
+Cause = Begin | Arrival | Deadline | Continue | Command | Migrate | ChildEnded | Unknown | Called

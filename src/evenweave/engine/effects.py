@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from evenweave.engine.calling import Invocation  # noqa: TC001 - part of an effect
 from evenweave.engine.causes import Begin  # noqa: TC001 - part of an effect
 
 
@@ -70,4 +71,22 @@ class Dismiss(Struct, frozen=True, gc=False):
     n: int
 
 
-Effect = Publish | Listen | Forget | Claim | Launch | Dismiss
+class Invoke(Struct, frozen=True, gc=False):
+    """Call a function outside; what comes of it is a cause that names the activation.
+
+    Attributes:
+        activation: The call's.
+        invocation: What is called, with what; its key is ``<instance id>:<n>`` for ever.
+    """
+
+    activation: int
+    invocation: Invocation
+
+
+class Withdraw(Struct, frozen=True, gc=False):
+    """Nobody waits for the result of a call any more."""
+
+    activation: int
+
+
+Effect = Publish | Listen | Forget | Claim | Launch | Dismiss | Invoke | Withdraw

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from evenweave.engine.causes import ChildEnded  # noqa: TC001 - part of the state
+from evenweave.engine.causes import Called, ChildEnded  # noqa: TC001 - part of the state
 
 if TYPE_CHECKING:
     from evenweave.plan.nodes import Plan
@@ -71,6 +71,18 @@ class ChildCall(Struct, array_like=True, frozen=True, gc=False):
     raised: bool = False
 
 
+class Calling(Struct, array_like=True, frozen=True, gc=False):
+    """A call to a function outside. It is replaced where it changes.
+
+    Attributes:
+        outcome: What came of it, until that is folded.
+        raised: Its error was raised: what is run again calls again.
+    """
+
+    outcome: Called | None = None
+    raised: bool = False
+
+
 class Branches(Struct, array_like=True, gc=False):
     """What a fork or a loop knows of its children.
 
@@ -108,6 +120,7 @@ class Frame(Struct, array_like=True, eq=False, gc=False):
         branches: For a fork or a loop.
         correlates: The AsyncAPI correlation id that a task's trigger went out with; its reply carries the same.
         child: For a node that waits for another instance.
+        call: For a call to a function outside.
     """
 
     position: str
@@ -122,6 +135,7 @@ class Frame(Struct, array_like=True, eq=False, gc=False):
     branches: Branches | None = None
     correlates: Any = None
     child: ChildCall | None = None
+    call: Calling | None = None
 
 
 class Fiber(Struct, array_like=True, eq=False, gc=False):
@@ -188,6 +202,7 @@ class Instance(Struct, array_like=True, gc=False):
         continued: The number of the effect by which another instance goes on for it; 0 where none does.
         children: The instances that it started, does not wait for, and takes with it: number of the effect by
             activation.
+        headers: What ``$WORKFLOW.headers`` yields.
     """
 
     tenant: str
@@ -214,6 +229,7 @@ class Instance(Struct, array_like=True, gc=False):
     depth: int = 0
     continued: int = 0
     children: dict[int, int] = {}
+    headers: dict[str, str] = {}
 
     @property
     def ended(self) -> bool:

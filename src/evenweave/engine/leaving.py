@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evenweave.engine.effects import Dismiss
+from evenweave.engine.effects import Dismiss, Withdraw
 from evenweave.engine.listening import forget
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ def withdraw(burst: Burst, frame: Frame, *, ends: bool = False) -> None:
         outcome = child.outcome
         if outcome is None or (ends and outcome.status == "faulted"):
             burst.effects.append(Dismiss(child.n))
+    call = frame.call
+    if call is not None and call.outcome is None:
+        burst.effects.append(Withdraw(frame.activation))
 
 
 def dismiss_children(burst: Burst) -> None:

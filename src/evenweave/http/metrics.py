@@ -116,6 +116,10 @@ def make_engine_families(now: Snapshot, requests: Mapping[tuple[str, int], int])
         make.one("parked", "Causes put aside because nobody could handle them.", census.parked),
         make.one("parked_total", "Causes that were put aside.", done.parked),
         make.one("poisoned_total", "Causes that made a step fail that must not fail.", done.poisoned),
+        make.one("calls_total", "Results of calls to functions that were consumed.", done.calls),
+        make.one(
+            "call_results_dropped_total", "Results of calls that nobody waited for any more.", done.results_dropped
+        ),
         make.by("dead_lettered_total", "Events that the engine gave up.", "channel", done.dead_letters),
         make.one("published_total", "Events that instances published.", done.published),
         make.one("publish_refused_total", "Events that the broker will never take.", done.refused),

@@ -223,19 +223,65 @@ class Emit(Node):
     into: Into = DISCARD
 
 
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Credentials for a function.
+
+    Attributes:
+        name: Their name in the definition.
+        scheme: ``basic``, ``bearer`` or ``oauth2``.
+        properties: What they consist of; it may read ``$SECRETS``.
+    """
+
+    name: str
+    scheme: str
+    properties: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function outside of the engine.
+
+    Attributes:
+        name: Its name in the definition.
+        type: How it is called: ``rest``, ``graphql``, ``odata``, ``rpc`` or ``custom``.
+        operation: What is called; its form depends on the type.
+        reference: Where it stands in the definition.
+        repeat: Whether the call may be made again when nobody knows whether it was made.
+        timeout_s: How long one call may take, in seconds; ``None`` is the worker's own limit.
+        metadata: What else the definition says of it.
+        auth: Its credentials.
+    """
+
+    name: str
+    type: str
+    operation: str
+    reference: str
+    repeat: bool = True
+    timeout_s: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    auth: Auth | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Node):
-    """Evaluates a function inside the engine: an expression.
+    """Calls a function: an expression inside the engine, or what the worker calls outside of it.
 
     Attributes:
         function: The function's name in the definition.
         program: What is evaluated: on the arguments where there are any, else on the node's data.
-        arguments: Evaluated on the node's data.
+        outside: What is called where there is no program.
+        arguments: Evaluated on the node's data; for a function outside they may read ``$SECRETS``.
+        select: What of the result is wanted (GraphQL).
+        wait: The result is waited for; else the call is only made, and there is none.
     """
 
     function: str
-    program: Expression
+    program: Expression | None = None
+    outside: Function | None = None
     arguments: Template | None = None
+    select: Template | None = None
+    wait: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +399,7 @@ class Plan:
         starts: How events start it; empty where it is started by a command.
         keep_active: The instance outlives its last path.
         constants: What ``$CONST`` yields.
+        secrets: The names of the secrets that ``$SECRETS`` yields, in the arguments of calls and in credentials.
     """
 
     id: str
@@ -364,6 +411,7 @@ class Plan:
     starts: tuple[Start, ...]
     keep_active: bool = False
     constants: Any = None
+    secrets: tuple[str, ...] = ()
 
     @property
     def accepts(self) -> tuple[Accept, ...]:

@@ -157,6 +157,17 @@ class Notice(Struct, frozen=True):
     cause: bytes
 
 
+class PendingCall(Struct, frozen=True):
+    """A call to a function that has been asked for and whose result has not been consumed.
+
+    ``call`` is an `evenweave.engine.calling.Invocation`, encoded by the worker.
+    """
+
+    instance: str
+    activation: int
+    call: bytes
+
+
 class Outgoing(Struct, frozen=True):
     """An event that waits to be published; ``instance`` is empty for the engine's own dead letters."""
 
@@ -346,6 +357,18 @@ class Transaction(Protocol):
         """Remove a notice."""
         ...
 
+    async def is_pending(self, instance: str, activation: int) -> bool:
+        """Whether the result of a call has not been consumed, and somebody waits for it."""
+        ...
+
+    def call(self, pending: PendingCall) -> None:
+        """Add a pending call, of this store's session."""
+        ...
+
+    def end_call(self, instance: str, activation: int) -> None:
+        """Remove a pending call, whosever session it is of; nothing where there is none."""
+        ...
+
     def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
         """Publish an event once this is committed; a transaction's events are published in order."""
         ...
@@ -526,6 +549,14 @@ class Store(Protocol):
 
     async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:
         """What was put aside, oldest first."""
+        ...
+
+    async def take_over_calls(self, limit: int) -> Sequence[PendingCall]:
+        """Make pending calls of sessions that are over this store's own, and return them; only durable ones.
+
+        A store that several workers share has a session with a lease, renewed by the database's clock; one that a
+        single process uses must take the calls of every other session (PROTOCOL section 2, "Calls to functions").
+        """
         ...
 
     async def census(self) -> Census:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from evenweave.engine import Arrival, Begin, Continue, Deadline, Publish, correlate, step
+from evenweave.engine import Arrival, Begin, Called, Continue, Deadline, Invoke, Publish, Withdraw, correlate, step
 from evenweave.engine.burst import fresh
 from evenweave.plan.nodes import Await, Do
+from evenweave.worker.view import current_data
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from evenweave.engine import Cause, Instance
+    from evenweave.engine.calling import Invocation
     from evenweave.plan.nodes import Accept, Plan
 
 
@@ -37,22 +41,38 @@ class Alone:
     Attributes:
         published: What the instance published, in order.
         kept: Events that nobody waited for yet.
+        calls: The calls to functions that it asks for, by activation; whoever makes them answers them.
     """
 
-    def __init__(self, plan: Plan, data: Any, *, now: float, id: str = "run") -> None:  # noqa: A002
+    def __init__(
+        self,
+        plan: Plan,
+        data: Any,
+        *,
+        now: float,
+        id: str = "run",  # noqa: A002
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.published: list[dict[str, Any]] = []
         self.kept: deque[Came] = deque()
+        self.calls: dict[int, Invocation] = {}
         self._plan = plan
         self._instance: Instance = fresh(plan, tenant="default", id=id, now=now)
         self._input = data
+        self._headers = dict(headers or {})
         if not plan.starts:
-            self._move(Begin(data), now)
+            self._move(Begin(data, headers=self._headers), now)
             self.advance(now)
 
     @property
     def instance(self) -> Instance:
         """The instance as it is now."""
         return self._instance
+
+    @property
+    def data(self) -> Any:
+        """Its output, or its data as far as it got."""
+        return current_data(self._instance)
 
     @property
     def over(self) -> bool:
@@ -76,6 +96,13 @@ class Alone:
         self.kept.append(came)
         self.advance(now)
 
+    def answer(self, outcome: Called, now: float) -> None:
+        """A call was made; where nobody waits for it any more, that is nothing."""
+        invocation = self.calls.pop(outcome.activation, None)
+        if invocation is not None and invocation.waits:
+            self._move(outcome, now)
+            self.advance(now)
+
     def advance(self, now: float) -> None:
         """Do everything that can be done now: deadlines that are over, and events that were kept."""
         moved = True
@@ -97,7 +124,7 @@ class Alone:
             for index, start in enumerate(self._plan.starts):
                 match = start.accept.match
                 if correlate.fits(match, self._channel(came, match.channel), came.event):
-                    return self._move(Begin(self._input, came.event, index), now)
+                    return self._move(Begin(self._input, came.event, index, headers=self._headers), now)
             return False
         return any(self._move(cause, now) for cause in self._causes(came))
 
@@ -137,5 +164,14 @@ class Alone:
         if not made.taken[0]:
             return False
         self._instance = made.instance
-        self.published += [effect.event for effect in made.effects if isinstance(effect, Publish)]
+        for effect in made.effects:
+            match effect:
+                case Publish():
+                    self.published.append(effect.event)
+                case Invoke():
+                    self.calls[effect.activation] = effect.invocation
+                case Withdraw():
+                    self.calls.pop(effect.activation, None)
+                case _:
+                    pass
         return True

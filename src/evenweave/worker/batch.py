@@ -6,13 +6,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from evenweave.engine import Arrival, Claim, Deadline, Dismiss, Forget, Launch, Listen, Publish, codec, correlate
+from evenweave.engine import (
+    Arrival,
+    Claim,
+    Deadline,
+    Dismiss,
+    Forget,
+    Invoke,
+    Launch,
+    Listen,
+    Publish,
+    Withdraw,
+    calling,
+    codec,
+    correlate,
+)
 from evenweave.engine.burst import Burst, fresh
 from evenweave.engine.causes import Command, Migrate
 from evenweave.engine.life import NotAllowed, allows
 from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import Refused
-from evenweave.ports.store import Wait
+from evenweave.ports.store import PendingCall, Wait
 from evenweave.runtime.deadletters import make_dead_letter
 from evenweave.worker import notices
 from evenweave.worker.figures import Tally
@@ -22,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evenweave.engine import Begin, Cause, Instance
+    from evenweave.engine.calling import Invocation
     from evenweave.plan.nodes import Plan
     from evenweave.ports.store import Kept, Store
     from evenweave.worker.definitions import Definitions
@@ -78,6 +93,8 @@ class Batch:
         self.ended: list[Instance] = []
         self.due: float | None = None
         self.noticed: dict[str, None] = {}
+        self.called: dict[tuple[str, int], Invocation] = {}
+        self.withdrawn: list[tuple[str, int]] = []
         self._spans = spans
         self._poison = poison
         self._blocked = blocked
@@ -234,6 +251,14 @@ class Batch:
                     notices.launch(self, instance, effect)
                 case Dismiss():
                     notices.dismiss(self, instance, effect)
+                case Invoke():
+                    self.called[instance.id, effect.activation] = effect.invocation
+                    call = PendingCall(instance.id, effect.activation, calling.encode(effect.invocation))
+                    transaction.call(call)
+                case Withdraw():
+                    self.withdrawn.append((instance.id, effect.activation))
+                    self.called.pop((instance.id, effect.activation), None)
+                    transaction.end_call(instance.id, effect.activation)
         working.absorbed = len(effects)
         if instance.ended:
             # At once: a later event of this batch may start another instance under the same key.

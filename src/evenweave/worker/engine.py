@@ -14,12 +14,14 @@ from evenweave.plan.nodes import Validate
 from evenweave.ports.store import StoreRefused, StoreUnavailable, Which
 from evenweave.worker import identity
 from evenweave.worker.archive import Archive
+from evenweave.worker.calls import Calls
 from evenweave.worker.children import Children
 from evenweave.worker.definitions import Definitions, Registered
 from evenweave.worker.delay import after_failures, pause
 from evenweave.worker.figures import CensusTaker, Snapshot
 from evenweave.worker.intake import Intake
 from evenweave.worker.mover import Mover
+from evenweave.worker.performing import Performer
 from evenweave.worker.publishing import Publishing
 from evenweave.worker.refusals import InvalidInput, NotFound, NotPossible
 from evenweave.worker.registrar import Registrar, Registration
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.catalog import Catalog
     from evenweave.ports.clock import Clock
+    from evenweave.ports.functions import Functions, Secrets
     from evenweave.ports.store import DefinitionRow, HistoryEntry, InstanceSummary, Parked
     from evenweave.worker.batch import Batch
     from evenweave.worker.figures import MeasuredStore
@@ -62,6 +65,8 @@ class Engine:
         reader: How the broker's log is read: as a feed where it is in the same database, else over the port.
         subscribed: Told of the engine's own subscription whenever it changes.
         spans: Makes spans of bursts.
+        functions: Makes the calls to functions outside.
+        secrets: Where the secrets of those calls are.
     """
 
     def __init__(
@@ -76,6 +81,8 @@ class Engine:
         settings: Settings | None = None,
         tenant: str = "default",
         spans: Spans | None = None,
+        functions: Functions,
+        secrets: Secrets,
     ) -> None:
         self.settings = settings or Settings()
         self.tenant = tenant
@@ -91,7 +98,10 @@ class Engine:
         self.workshop = Workshop(self._mover, self._registrar)
         self._timers = Timers(self._mover, clock)
         self._children = Children(self._mover, clock)
+        self._calls = Calls(self._mover, clock, Performer(functions, secrets, self.settings))
         self._mover.spans = spans
+        self._mover.on_called = self._calls.add
+        self._mover.on_withdrawn = self._calls.withdraw
         self._census = CensusTaker(store, clock)
         self._mover.on_due = self._timers.set
         self._mover.on_noticed = self._children.set
@@ -121,6 +131,7 @@ class Engine:
         self._serve("reading", self._reader.run)
         self._serve("timers", self._timers.run)
         self._serve("children", self._children.run)
+        self._serve("calls", self._calls.run)
 
     async def stop(self) -> None:
         """Stop taking anything; what was queued is the store's to write."""
@@ -129,6 +140,7 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._tasks:
             self._tasks.clear()
+            await self._calls.stop()
             # Where that, or what was queued before it, cannot be written, this was no clean stop.
             with contextlib.suppress(StoreRefused, StoreUnavailable):
                 await self._store.let_go()

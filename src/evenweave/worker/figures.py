@@ -41,10 +41,13 @@ class Tally:
         parked: Causes that were put aside.
         dead_letters: Events given up, by channel.
         lates_s: How late each deadline was, in seconds.
+        calls: Results of calls that were consumed.
+        results_dropped: Results of calls that nobody waited for any more.
     """
 
     __slots__ = (
         "bursts",
+        "calls",
         "dead_letters",
         "events",
         "lates_s",
@@ -52,6 +55,7 @@ class Tally:
         "parked",
         "published",
         "refused",
+        "results_dropped",
         "turns",
     )
 
@@ -65,6 +69,8 @@ class Tally:
         self.parked = 0
         self.dead_letters: dict[str, int] = {}
         self.lates_s: list[float] = []
+        self.calls = 0
+        self.results_dropped = 0
 
     def take(self, channel: str, outcome: str) -> None:
         """Count an event."""
@@ -85,6 +91,8 @@ class Figures:
         deadlines: How many seconds after its time a deadline moved its instance.
         poisoned: Causes that made a step fail that must not fail.
         retries: Attempts to publish that failed and are made again.
+        calls: Results of calls to functions that were consumed.
+        results_dropped: Results of calls that nobody waited for any more.
         reached: The position of the newest durable event of each channel.
         lags_s: How old that event was when it was durable, by its own ``time``.
     """
@@ -103,6 +111,8 @@ class Figures:
         self.parked = 0
         self.poisoned = 0
         self.retries = 0
+        self.calls = 0
+        self.results_dropped = 0
         self.latency = Histogram(LATENCY_SECONDS)
         self.batches = Histogram(BATCH_EVENTS)
         self.deadlines = Histogram(LATE_SECONDS)
@@ -117,6 +127,8 @@ class Figures:
         self.published += tally.published
         self.refused += tally.refused
         self.parked += tally.parked
+        self.calls += tally.calls
+        self.results_dropped += tally.results_dropped
         for key, count in tally.events.items():
             self.events[key] = self.events.get(key, 0) + count
         for channel, count in tally.dead_letters.items():

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from evenweave.engine import Instance
+    from evenweave.engine.calling import Invocation
     from evenweave.ports.clock import Clock
     from evenweave.ports.store import Store
     from evenweave.worker.batch import Block
@@ -41,6 +42,8 @@ class Mover:
         spans: What makes spans of bursts, if something does.
         on_due: Told of the earliest deadline that a batch set, once that is durable.
         on_ended: Told of the instances that a batch ended, once that is durable.
+        on_called: Told of the calls that a batch asked for, once they are durable.
+        on_withdrawn: Told of the calls whose results nobody waits for any more.
         on_noticed: Told of the instances for which a batch left notices, once those are durable.
     """
 
@@ -54,6 +57,8 @@ class Mover:
         self.spans: Spans | None = None
         self.on_due: Callable[[float], None] = _nothing
         self.on_ended: Callable[[list[Instance]], None] = _nothing
+        self.on_called: Callable[[Iterable[tuple[tuple[str, int], Invocation]]], None] = _nothing
+        self.on_withdrawn: Callable[[Iterable[tuple[str, int]]], None] = _nothing
         self.on_noticed: Callable[[Iterable[str]], None] = _nothing
         self._definitions = definitions
         self._replaced: tuple[asyncio.Future[None], Definitions] | None = None
@@ -135,6 +140,10 @@ class Mover:
             self.on_due(batch.due)
         if batch.ended:
             self.on_ended(batch.ended)
+        if batch.called:
+            self.on_called(batch.called.items())
+        if batch.withdrawn:
+            self.on_withdrawn(batch.withdrawn)
         if batch.noticed:
             self.on_noticed(batch.noticed)
         self.figures.add(batch.tally)

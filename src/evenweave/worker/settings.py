@@ -18,6 +18,9 @@ class Settings(Struct, frozen=True):
         poll_s: How long a read waits for an event.
         in_flight: How many transactions may be queued and not yet durable.
         dedupe_s: How long dedupe keys and tombstones are remembered; it must outlast every redelivery.
+        calls: How many calls to functions are made at a time.
+        call_s: How long a call may take, where its function says nothing of it.
+        result_bytes: How large the result of a call may be.
         limits: Of a burst.
     """
 
@@ -28,4 +31,7 @@ class Settings(Struct, frozen=True):
     poll_s: float = 20.0
     in_flight: int = 8
     dedupe_s: float = 7 * 24 * 3600.0
+    calls: int = 64
+    call_s: float = 30.0
+    result_bytes: int = 512 * 1024
     limits: Limits = LIMITS

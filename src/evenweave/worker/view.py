@@ -52,7 +52,7 @@ class InstanceView(Struct, frozen=True):
 def view(instance: Instance, plan: Plan | None) -> InstanceView:
     """Show an instance; without its plan, what it waits for is not known."""
     waits = [] if plan is None else [_expectation(fiber, plan, instance) for fiber in instance.fibers if fiber.frames]
-    data = _current_data(instance)
+    data = current_data(instance)
     return InstanceView(
         instance.id,
         instance.definition,
@@ -70,7 +70,7 @@ def view(instance: Instance, plan: Plan | None) -> InstanceView:
     )
 
 
-def _current_data(instance: Instance) -> Any:
+def current_data(instance: Instance) -> Any:
     """The data as far as it got: of the state that the main path is in, whose output is not the instance's yet."""
     for fiber in instance.fibers:
         if fiber.parent == 0 and fiber.frames:

@@ -49,6 +49,7 @@ ENTER: Final[Mapping[type, Callable[..., Any]]] = {
 AGAIN: Final[Mapping[type, Callable[..., Any]]] = {
     plan.Do: do.again,
     plan.Await: await_.again,
+    plan.Call: call.again,
     plan.Child: child.again,
     plan.Sleep: sleep.again,
     plan.Fork: fork.again,

@@ -18,9 +18,11 @@ from evenweave.plan.nodes import (
     Fork,
     Leave,
     Scope,
+    Set,
     Sleep,
 )
 from evenweave.plan.swf08.events import publication
+from evenweave.plan.template import Constant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,15 +31,19 @@ if TYPE_CHECKING:
     from evenweave.plan.nodes import AnyNode, Edge
     from evenweave.plan.swf08.events import Events
     from evenweave.plan.swf08.expressions import Expressions
+    from evenweave.plan.swf08.functions import Functions
 
 
 class Actions:
     """Compiles actions: each becomes a task, whose activation its trigger carries and its reply echoes."""
 
-    def __init__(self, workflow: model.Workflow, events: Events, expressions: Expressions) -> None:
+    def __init__(
+        self, workflow: model.Workflow, events: Events, expressions: Expressions, functions: Functions
+    ) -> None:
         self._workflow = workflow
         self._events = events
         self._expressions = expressions
+        self._functions = functions
 
     def run(self, ref: str, actions: Sequence[model.Action], mode: str, *, last: Edge = Leave.EXIT) -> Scope:
         """Actions one after the other, or side by side; then ``last``.
@@ -140,8 +146,26 @@ class Actions:
 
     def _function(self, action: model.Action, call: model.FunctionRef) -> list[AnyNode]:
         function = self._workflow.function(call.ref_name)
-        arguments = None if call.arguments is None else self._expressions.template(call.arguments)
+        outside = function.type not in {"expression", "asyncapi"}
+        arguments = None if call.arguments is None else self._expressions.template(call.arguments, secrets=outside)
+        wait = call.invoke == "sync"
+        if outside:
+            select = None if call.selection_set is None else self._expressions.template(call.selection_set)
+            return [
+                Call(
+                    position=f"{action.ref}#call",
+                    function=function.name,
+                    outside=self._functions.outside(function),
+                    arguments=arguments,
+                    select=select,
+                    wait=wait,
+                    into=REPLACE if wait else DISCARD,
+                )
+            ]
+        nothing = Set(position=f"{action.ref}#none", value=Constant(None), into=DISCARD)
         if function.type == "expression":
+            if not wait:  # nobody would see what it yields, and its errors are nobody's ("FunctionRef Definition")
+                return [nothing]
             assert function.expression is not None
             program = self._expressions.program(function.expression)
             return [
@@ -157,13 +181,15 @@ class Actions:
         if operation.direction == "publish":
             published = publication(operation, answered=False)
             return [Emit(position=f"{action.ref}#emit", name=function.name, data=arguments, **published)]
+        if not wait:
+            return [nothing]
         accept = Accept(self._events.subscription(operation, function.name), into=REPLACE)
         return [Await(position=f"{action.ref}#await", accepts=(accept,), into=DISCARD)]
 
 
 def _answers(node: AnyNode) -> bool:
     """Whether the node has a result."""
-    return isinstance(node, Await | Call) or (isinstance(node, Child) and node.wait)
+    return isinstance(node, Await) or (isinstance(node, Call | Child) and node.wait)
 
 
 def _lead(node: AnyNode, then: Edge) -> AnyNode:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from evenweave.plan.nodes import REPLACE, Do, Fork, Leave, Loop, Plan, Scope
 from evenweave.plan.swf08.events import Events
 from evenweave.plan.swf08.expressions import Expressions
+from evenweave.plan.swf08.functions import Functions
 from evenweave.plan.swf08.input import compile_input
 from evenweave.plan.swf08.states import States
 from evenweave.plan.swf08.unsupported import find_unsupported
@@ -49,7 +50,8 @@ def compile(  # noqa: A001 - the room is a compiler
     diagnostics = [*find_unsupported(document, workflow)]
     expressions = Expressions(document, diagnostics, workflow.expression_lang)
     events = Events(document, workflow, operations, expressions, diagnostics)
-    states = States(workflow, events, expressions)
+    functions = Functions(document, workflow, expressions, diagnostics)
+    states = States(workflow, events, expressions, functions)
     nodes: dict[str, AnyNode] = {}
     if not any(item.severity == "error" for item in diagnostics):
         for state in workflow.states:
@@ -74,6 +76,7 @@ def compile(  # noqa: A001 - the room is a compiler
         starts=starts,
         keep_active=workflow.keep_active,
         constants=workflow.constants,
+        secrets=workflow.secrets,
     )
     return Compiled(plan, diagnostics)
 

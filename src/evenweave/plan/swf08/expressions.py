@@ -27,13 +27,26 @@ class Expressions:
         self._diagnostics = diagnostics
         self._language = language
 
-    def program(self, written: model.Expression) -> Expression:
-        """Compile one expression, which has been checked before; it gets only the variables that it reads."""
+    def program(self, written: model.Expression, *, secrets: bool = False) -> Expression:
+        """Compile one expression, which has been checked before; it gets only the variables that it reads.
+
+        Where ``secrets`` may not be read, `$SECRETS` is a diagnostic: its value would end up in a state (PROTOCOL
+        section 6).
+        """
         if self._language == "jsonpath":  # it has no variables, and selects values instead of computing them
             selection = compile_expression(self._language, written.text)
             return Expression(selection, written.text, written.ref, selects=True)
         read = set(_NAME.findall(written.text))
         names = tuple(name for name in written.variables if name in read)
+        if "SECRETS" in names and not secrets:
+            self._diagnostics.append(
+                self._document.diagnostic(
+                    "SW511",
+                    written.ref,
+                    "$SECRETS can be read only in the arguments of a call to a function outside, and in auth",
+                    hint="what an expression yields here is stored, and shown",
+                )
+            )
         program = compile_expression(self._language, written.text, names)
         return Expression(program, written.text, written.ref, names)
 
@@ -61,19 +74,23 @@ class Expressions:
             )
         return compiled
 
-    def template(self, written: model.Value) -> Template:
+    def template(self, written: model.Value, *, secrets: bool = False) -> Template:
         """Compile a value in which strings may be expressions."""
         match written:
             case model.Literal():
                 return Constant(written.value)
             case model.Expression():
-                return self.program(written)
+                return self.program(written, secrets=secrets)
             case model.Text():
-                return Text(tuple(part if isinstance(part, str) else self.program(part) for part in written.parts))
+                parts = (
+                    part if isinstance(part, str) else self.program(part, secrets=secrets) for part in written.parts
+                )
+                return Text(tuple(parts))
             case model.Members():
-                return Object(tuple((key, self.template(item)) for key, item in written.members.items()))
+                members = written.members.items()
+                return Object(tuple((key, self.template(item, secrets=secrets)) for key, item in members))
             case model.Items():
-                return Array(tuple(self.template(item) for item in written.items))
+                return Array(tuple(self.template(item, secrets=secrets) for item in written.items))
 
     def result(self, filtered: model.ActionDataFilter | None) -> Into:
         """How an action's result gets into the state's data ("Action data filters")."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from evenweave.plan.nodes import Accept, AnyNode, Edge
     from evenweave.plan.swf08.events import Events
     from evenweave.plan.swf08.expressions import Expressions
+    from evenweave.plan.swf08.functions import Functions
     from evenweave.plan.template import Expression
 
 MERGE = Into("merge")
@@ -39,11 +40,13 @@ MERGE = Into("merge")
 class States:
     """Compiles the states of a workflow; each becomes a node, and a few more where it leads on by events."""
 
-    def __init__(self, workflow: model.Workflow, events: Events, expressions: Expressions) -> None:
+    def __init__(
+        self, workflow: model.Workflow, events: Events, expressions: Expressions, functions: Functions
+    ) -> None:
         self._workflow = workflow
         self._events = events
         self._expressions = expressions
-        self._actions = Actions(workflow, events, expressions)
+        self._actions = Actions(workflow, events, expressions, functions)
 
     def compile(self, state: model.StateNode) -> dict[str, AnyNode]:
         """The nodes of a state in the workflow's scope, by position."""

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from evenweave.source import Diagnostic, Document
 
-_FUNCTIONS = ("asyncapi", "expression")
-
 
 def find_unsupported(document: Document, workflow: model.Workflow) -> Iterator[Diagnostic]:
     """A diagnostic for each part of the definition that would have to be ignored."""
@@ -34,11 +32,6 @@ def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
         yield "/autoRetries", "autoRetries"
     if workflow.keep_active:
         yield "/keepActive", "keepActive"
-    if workflow.secrets:
-        yield "/secrets", "a secret"
-    for function in workflow.functions:
-        if function.type not in _FUNCTIONS:
-            yield f"{function.ref}/type", f"a function of the type {function.type}"
     for state in workflow.states:
         yield from _find_state(state, first=state is workflow.first)
 
@@ -63,8 +56,6 @@ def _find_part(part: object) -> Iterator[tuple[str, str]]:
         case model.Action():
             if part.retry_ref is not None:
                 yield f"{part.ref}/retryRef", "a retry"
-            if part.function_ref is not None and part.function_ref.invoke == "async":
-                yield f"{part.ref}/functionRef/invoke", "an asynchronous call"
             if part.event_ref is not None and part.event_ref.result_event_timeout is not None:
                 yield f"{part.ref}/eventRef/resultEventTimeout", "a time-out of a result"
         case model.Branch():

@@ -137,6 +137,10 @@ class Commit:
             if gone != len(unheld) and not group.removed:
                 raise StoreConflict("another worker took a notice meanwhile")
         await self._maybe("hold", held)
+        ended, called = group.called()
+        await self._maybe("end_calls", ended)
+        if called[0]:
+            await self._rows("call", self._session, *called)
         await self._maybe("park", group.parked())
         if group.removed:
             ids = [id_ for id_, _ in group.removed]

@@ -227,6 +227,17 @@ class Group:
                     new.append((sequence, instance, notice.kind, "", notice.cause))
         return sorted(gone), _columns(new, 5)
 
+    def called(self) -> tuple[Columns, Columns]:
+        """Pending calls that go, and those that come."""
+        gone, new = [], []
+        for (instance,), rows in self._table("calls"):
+            for activation, call in rows.items():
+                if call is None:
+                    gone.append((instance, activation))
+                else:
+                    new.append((instance, activation, call))
+        return _columns(sorted(gone), 2), _columns(sorted(new), 3)
+
     def parked(self) -> Columns:
         """What is put aside."""
         rows = [

@@ -196,6 +196,33 @@ where tenant = $1 and instance = $2 and kind = 'event' order by sequence
 select sequence, kind, cause from inbox
 where tenant = $1 and instance = $2 and kind <> 'event' order by sequence
 
+-- name: pending
+select 1 from calls where tenant = $1 and instance = $2 and activation = $3
+
+-- name: end_calls
+delete from calls c using unnest($2::text[], $3::bigint[]) as gone (instance, activation)
+where c.tenant = $1 and c.instance = gone.instance and c.activation = gone.activation
+
+-- name: call
+insert into calls (tenant, instance, activation, session, call)
+select $1, new.instance, new.activation, $2, new.call
+from unnest($3::text[], $4::bigint[], $5::bytea[]) as new (instance, activation, call)
+on conflict (tenant, instance, activation) do update set session = excluded.session, call = excluded.call
+
+-- name: take_over_calls
+with orphans as (
+    select c.instance, c.activation from calls c
+    where c.tenant = $1 and c.session <> all (
+        array(select s.id from sessions s where s.tenant = $1 and s.expires > clock_timestamp())
+    )
+    order by c.instance, c.activation limit $3 for update skip locked
+), taken as (
+    update calls c set session = $2 from orphans o
+    where c.tenant = $1 and c.instance = o.instance and c.activation = o.activation
+    returning c.instance, c.activation, c.call
+)
+select instance, activation, call from taken order by instance, activation
+
 -- What stands for itself.
 
 -- name: definitions

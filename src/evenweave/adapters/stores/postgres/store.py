@@ -30,6 +30,7 @@ from evenweave.ports.store import (
     Kept,
     Outgoing,
     Parked,
+    PendingCall,
     Position,
     StoreConflict,
     StoreUnavailable,
@@ -290,6 +291,10 @@ class PostgresStore:
         """Take over events that wait to be published by a worker that is gone."""
         rows = await self._rows("adopt", self.session.id, limit)
         return [Outgoing(row[0], row[1], row[2], _DECODE(row[3])) for row in rows]
+
+    async def take_over_calls(self, limit: int) -> Sequence[PendingCall]:
+        """Take over calls of workers that are gone."""
+        return [PendingCall(*row) for row in await self._rows("take_over_calls", self.session.id, limit)]
 
     async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:
         """What was put aside, oldest first."""

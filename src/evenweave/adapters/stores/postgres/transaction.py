@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evenweave.adapters.stores.postgres.store import PostgresStore
     from evenweave.engine import Instance
-    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, Position, Sighting
+    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, PendingCall, Position, Sighting
 
 _DECODE = msgspec.msgpack.Decoder().decode
 _PAGE = 64
@@ -242,6 +242,14 @@ class PostgresTransaction:
         rows.update(over)
         return [item for _, item in sorted(rows.items()) if item is not None]
 
+    async def is_pending(self, instance: str, activation: int) -> bool:
+        """Whether the call's result has not been consumed."""
+        store = self._store
+        over = self._rows("calls", (instance,))
+        if activation in over:
+            return over[activation] is not None
+        return bool(await store.reader.rows(store.sql["pending"], store.tenant, instance, activation))
+
     # Writes.
 
     def save(self, instance: Instance, state: bytes, causes: bytes) -> None:
@@ -300,6 +308,14 @@ class PostgresTransaction:
     def drop_notice(self, instance: str, notice: Notice) -> None:
         """Remove a notice."""
         self.layer.put("notices", (instance,), notice.sequence, None)
+
+    def call(self, pending: PendingCall) -> None:
+        """Add a pending call."""
+        self.layer.put("calls", (pending.instance,), pending.activation, pending.call)
+
+    def end_call(self, instance: str, activation: int) -> None:
+        """Remove a pending call."""
+        self.layer.put("calls", (instance,), activation, None)
 
     def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
         """Publish an event once this is committed."""

@@ -220,3 +220,18 @@ on conflict (tenant, log, position) do update set count = count + 1
 
 -- name: acquit
 delete from suspects where tenant = ?
+
+-- name: pending
+select 1 from calls where tenant = ? and instance = ? and activation = ?
+
+-- name: call
+insert or replace into calls (tenant, instance, activation, session, call) values (?, ?, ?, ?, ?)
+
+-- name: end_call
+delete from calls where tenant = ? and instance = ? and activation = ?
+
+-- name: foreign_calls
+select instance, activation, call from calls where tenant = ? and session <> ? order by instance, activation limit ?
+
+-- name: take_call
+update calls set session = ?1 where tenant = ?2 and instance = ?3 and activation = ?4

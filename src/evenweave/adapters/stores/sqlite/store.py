@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -22,6 +23,7 @@ from evenweave.ports.store import (
     Kept,
     Outgoing,
     Parked,
+    PendingCall,
     Position,
     StoreRefused,
     StoreUnavailable,
@@ -80,6 +82,7 @@ class SqliteStore:
         self.reader = Lookups(database.reader)
         self.clock = clock
         self.tenant = tenant
+        self.session = uuid.uuid4().hex
         self.sql = load_statements(PACKAGE)
         self.overlay = Overlay()
         self.hot = Hot(hot)
@@ -209,6 +212,17 @@ class SqliteStore:
         """The instances that an instance started, oldest first."""
         rows = self.reader.rows(self.sql["children"], (self.tenant, parent, limit))
         return [InstanceSummary(*row) for row in rows]
+
+    async def take_over_calls(self, limit: int) -> Sequence[PendingCall]:
+        """Take the calls of every other session: no other process can use this database."""
+        rows = self.reader.rows(self.sql["foreign_calls"], (self.tenant, self.session, limit))
+        found = [PendingCall(*row) for row in rows]
+        if found:
+            unit = Unit()
+            for each in found:
+                unit.add(self.sql["take_call"], (self.session, self.tenant, each.instance, each.activation))
+            await self._commit(unit)
+        return found
 
     async def has_live(self, definition: str, digest: str) -> bool:
         """Whether an instance of the definition has not ended, as far as it is durable."""

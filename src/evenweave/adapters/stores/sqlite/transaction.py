@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evenweave.adapters.stores.sqlite.store import SqliteStore
     from evenweave.engine import Instance
-    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, Position, Sighting
+    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, PendingCall, Position, Sighting
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder().decode
@@ -179,6 +179,14 @@ class SqliteTransaction:
         rows: dict[int, Notice | None] = {row[0]: Notice(*row) for row in durable}
         return [item for _, item in sorted(self._rows("notices", (instance,), rows).items()) if item is not None]
 
+    async def is_pending(self, instance: str, activation: int) -> bool:
+        """Whether the call's result has not been consumed."""
+        rows = self._rows("calls", (instance,))
+        if activation in rows:
+            return rows[activation] is not None
+        store = self._store
+        return store.reader.value(store.sql["pending"], (store.tenant, instance, activation)) is not None
+
     # Writes.
 
     def save(self, instance: Instance, state: bytes, causes: bytes) -> None:
@@ -249,6 +257,14 @@ class SqliteTransaction:
     def drop_notice(self, instance: str, notice: Notice) -> None:
         """Remove a notice."""
         self.layer.put("notices", (instance,), notice.sequence, None)
+
+    def call(self, pending: PendingCall) -> None:
+        """Add a pending call."""
+        self.layer.put("calls", (pending.instance,), pending.activation, pending.call)
+
+    def end_call(self, instance: str, activation: int) -> None:
+        """Remove a pending call."""
+        self.layer.put("calls", (instance,), activation, None)
 
     def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
         """Publish an event once this is committed."""
@@ -350,6 +366,13 @@ class SqliteTransaction:
                 else:
                     told = (sequence, self._store.tenant, instance, notice.kind, notice.cause)
                     self.unit.add(self._store.sql["notify"], told)
+
+        for (instance,), rows in self._written("calls"):
+            for activation, call in rows.items():
+                if call is None:
+                    self._add("end_call", instance, activation)
+                else:
+                    self._add("call", instance, activation, self._store.session, call)
 
     def write_outgoing(self) -> None:
         """Write what is published and how far was read: into the log itself where it is here, else into own tables."""
