@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from evenweave import source
 from evenweave.cli.files import all_diagnostics, check_files, check_schemas, render
-from evenweave.cli.options import FILE
+from evenweave.cli.options import FILE, by_profile
+
+if TYPE_CHECKING:
+    from evenweave.definitions.swf08 import Profile
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("--strict", is_flag=True, help="Every warning is an error.")
 @click.option("--schema-only", is_flag=True, help="The official schema's verdict on definitions, and nothing else.")
+@by_profile
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def check(files: tuple[str, ...], strict: bool, schema_only: bool, form: str) -> None:
+def check(files: tuple[str, ...], strict: bool, schema_only: bool, profile: Profile | None, form: str) -> None:
     """Check AsyncAPI documents and workflow definitions, all mistakes at once.
 
     What a file is, is told by its content. Files may refer to one another by name and to files below their own folder;
@@ -26,7 +31,7 @@ def check(files: tuple[str, ...], strict: bool, schema_only: bool, form: str) ->
     With --schema-only every FILE is a definition, and what is wrong is what the JSON Schema of Serverless Workflow 0.8
     refuses: nothing about names, flow or expressions, and every finding is an error.
     """
-    checked = check_schemas(files) if schema_only else check_files(files, unknown="warning")
+    checked = check_schemas(files) if schema_only else check_files(files, unknown="warning", profile=profile)
     diagnostics = all_diagnostics(checked)
     if strict:
         diagnostics = source.strict(diagnostics)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from evenweave.cli.files import check_files, render
-from evenweave.cli.options import FILE
+from evenweave.cli.options import FILE, by_profile
 
 if TYPE_CHECKING:
-    from evenweave.definitions.swf08 import Workflow
+    from evenweave.definitions.swf08 import Profile, Workflow
 
 NOT_VALID = 2
 
@@ -20,7 +20,8 @@ NOT_VALID = 2
 @click.argument("definition", type=FILE, metavar="FILE")
 @click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), help="What to write; by default as -o ends.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Where to; else to the terminal.")
-def draw(definition: str, form: str | None, output: str | None) -> None:
+@by_profile
+def draw(definition: str, form: str | None, output: str | None, profile: Profile | None) -> None:
     """Draw the definition FILE: its states, the ways between them, events, errors and compensation.
 
     Without --format, what ends in .svg is SVG, anything else is Mermaid, which GitHub draws where it finds it in
@@ -28,7 +29,7 @@ def draw(definition: str, form: str | None, output: str | None) -> None:
 
     Exits 0 when drawn, 2 when the definition is not valid.
     """
-    workflow = _read(definition)
+    workflow = _read(definition, profile)
     if form is None:
         form = "svg" if output is not None and output.lower().endswith(".svg") else "mermaid"
     from evenweave.plan.drawing import mermaid, svg  # noqa: PLC0415
@@ -46,8 +47,8 @@ def draw(definition: str, form: str | None, output: str | None) -> None:
         raise click.BadParameter(f"{output}: {error.strerror}", param_hint="-o") from None
 
 
-def _read(definition: str) -> Workflow:
-    files = check_files([definition], unknown="warning")
+def _read(definition: str, profile: Profile | None) -> Workflow:
+    files = check_files([definition], unknown="warning", profile=profile)
     workflow = files[0].workflow
     if workflow is not None:
         return workflow

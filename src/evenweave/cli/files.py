@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from evenweave.catalog.asyncapi import Service
-    from evenweave.definitions.swf08 import Workflow
+    from evenweave.definitions.swf08 import Profile, Workflow
     from evenweave.plan.nodes import Plan
     from evenweave.plan.operation import Operation
     from evenweave.source import Diagnostic, Document, Severity
@@ -79,6 +79,7 @@ def check_files(
     find: Callable[[str], Operation] | None = None,
     siblings: bool = True,
     unknown: Severity = "error",
+    profile: Profile | None = None,
 ) -> list[Checked]:
     """Read and check files together.
 
@@ -87,11 +88,12 @@ def check_files(
         find: Finds operations that no file has; it raises `UnknownOperation` where it cannot.
         siblings: Whether operations may be in files below the definition's folder that were not given.
         unknown: How bad an operation is that is found nowhere.
+        profile: How definitions are read; by default as each says itself.
 
     Raises:
         click.UsageError: A file cannot be read.
     """
-    return _Checking([_load(name) for name in dict.fromkeys(names)], find, siblings, unknown).check()
+    return _Checking([_load(name) for name in dict.fromkeys(names)], find, siblings, unknown, profile).check()
 
 
 def check_schemas(names: Iterable[str]) -> list[Checked]:
@@ -158,12 +160,14 @@ class _Checking:
         find: Callable[[str], Operation] | None,
         siblings: bool,
         unknown: Severity,
+        profile: Profile | None,
     ) -> None:
         self._files = files
         self._given = Given({file.name: file.document for file in files if file.document is not None})
         self._find_elsewhere = find
         self._siblings = siblings
         self._unknown = unknown
+        self._profile = profile
         self._services: dict[Document, Service | None] = {}
         self._used: set[Document] = set()
 
@@ -201,16 +205,20 @@ class _Checking:
         from evenweave.plan.swf08 import compile as compile_swf08  # noqa: PLC0415
 
         bundle = Bundle(file.name, self._given)
-        read = swf08.load(document, bundle.find)
+        read = swf08.load(document, bundle.find, self._profile)
         file.diagnostics += read.diagnostics
         self._used.update(bundle.used)
         file.texts = bundle.texts
         file.workflow = read.workflow
         if read.workflow is None:
             return
+        parts: dict[str, Any] = {}
+        if self._profile is not None and self._profile != document.value.get(swf08.PROFILE, "default"):
+            file.alone = swf08.name_profile(document, self._profile)
+            parts = {swf08.PROFILE: self._profile}
         schema = read.workflow.data_input_schema
         if read.workflow.resources or (schema is not None and schema.content is not None):
-            parts: dict[str, Any] = {each.name: _content(each.name, each.value) for each in read.workflow.resources}
+            parts |= {each.name: _content(each.name, each.value) for each in read.workflow.resources}
             if schema is not None and schema.content is not None:
                 uri = schema.schema.partition("#")[0]
                 held_by = bundle.find(uri)

@@ -113,6 +113,12 @@ FILE = click.Path(exists=True, dir_okay=False)
 catalog_url = click.option("--catalog", type=Url(), envvar="EVENWEAVE_CATALOG", help="Where the Catalog listens.")
 engine_url = click.option("--engine", type=Url(), envvar="EVENWEAVE_ENGINE", help="Where the Workflow Engine listens.")
 runtime_url = click.option("--runtime", type=Url(), envvar="EVENWEAVE_RUNTIME", help="Where the Runtime listens.")
+by_profile = click.option(
+    "--profile",
+    type=click.Choice(["default", "sonataflow"]),
+    envvar="EVENWEAVE_PROFILE",
+    help="How definitions are read; by default as each says itself.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from evenweave import source
 from evenweave.cli.files import Checked, check_files, render
-from evenweave.cli.options import FILE, Seconds, catalog_url, engine_url
+from evenweave.cli.options import FILE, Seconds, by_profile, catalog_url, engine_url
 from evenweave.cli.remote import ProblemAnswer, Remote
 from evenweave.errors import UnknownOperation
 from evenweave.plan.operation import Operation
@@ -19,16 +19,26 @@ from evenweave.plan.operation import Operation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evenweave.definitions.swf08 import Profile
+
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @catalog_url
 @engine_url
+@by_profile
 @click.option("--strict", is_flag=True, help="Every warning is an error.")
 @click.option(
     "--wait", type=Seconds(), default=0.0, help="Wait until Catalog and Workflow Engine serve, at most so long."
 )
-def register(files: tuple[str, ...], catalog: str | None, engine: str | None, strict: bool, wait: float) -> None:
+def register(
+    files: tuple[str, ...],
+    catalog: str | None,
+    engine: str | None,
+    profile: Profile | None,
+    strict: bool,
+    wait: float,
+) -> None:
     """Register AsyncAPI documents with the Catalog and definitions with the Workflow Engine.
 
     All files are checked first, operations that none of them has against the Catalog; where one file has errors, none
@@ -39,7 +49,7 @@ def register(files: tuple[str, ...], catalog: str | None, engine: str | None, st
         for part in parts:
             part.wait_ready(wait)
     try:
-        for line in register_files(files, *parts, strict=strict):
+        for line in register_files(files, *parts, strict=strict, profile=profile):
             click.echo(line)
     except Broken as error:
         click.echo(f"{error.drawn}\nnothing was registered", err=True)
@@ -54,7 +64,9 @@ class Broken(Exception):
         self.drawn = drawn
 
 
-def register_files(names: Sequence[str], catalog: Remote, engine: Remote, *, strict: bool = False) -> list[str]:
+def register_files(
+    names: Sequence[str], catalog: Remote, engine: Remote, *, strict: bool = False, profile: Profile | None = None
+) -> list[str]:
     """Check files together and register them, documents before definitions; what came of each.
 
     Raises:
@@ -70,7 +82,7 @@ def register_files(names: Sequence[str], catalog: Remote, engine: Remote, *, str
                 raise
             raise UnknownOperation(error.problem.get("detail", ""), ref, error.problem.get("hint", "")) from None
 
-    checked = check_files(names, find=find, siblings=False)
+    checked = check_files(names, find=find, siblings=False, profile=profile)
     if strict:
         for file in checked:
             file.diagnostics = source.strict(file.diagnostics)

@@ -15,7 +15,7 @@ import msgspec
 from evenweave import cloudevents
 from evenweave.app import Outside
 from evenweave.cli.files import check_files, render
-from evenweave.cli.options import FILE, JSON, Named, Seconds, functions, read_functions, read_resolve
+from evenweave.cli.options import FILE, JSON, Named, Seconds, by_profile, functions, read_functions, read_resolve
 from evenweave.worker.alone import Alone, Came
 from evenweave.worker.driving import Watch, drive
 from evenweave.worker.performing import Performer
@@ -24,6 +24,7 @@ from evenweave.worker.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from evenweave.definitions.swf08 import Profile
     from evenweave.plan.nodes import Plan
 
 COMPLETED, FAULTED, NOT_VALID, WAITING, CANCELLED = 0, 1, 2, 3, 4
@@ -35,6 +36,7 @@ COMPLETED, FAULTED, NOT_VALID, WAITING, CANCELLED = 0, 1, 2, 3, 4
 @click.option("--event", "events", type=JSON, multiple=True, metavar="@FILE", help="A CloudEvent, or an array of them.")
 @click.option("--emitted", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write what it publishes.")
 @click.option("--catalog", "catalogs", type=FILE, multiple=True, metavar="FILE", help="An AsyncAPI document.")
+@by_profile
 @click.option("--timeout", type=Seconds(), default=10.0, show_default=True, help="How long to wait for its end.")
 @functions
 @click.option("--secret", "secrets_given", type=Named(), multiple=True, help="A secret; its value may be JSON.")
@@ -50,6 +52,7 @@ def run(
     events: tuple[Any, ...],
     emitted: str | None,
     catalogs: tuple[str, ...],
+    profile: Profile | None,
     timeout: float,
     functions: tuple[tuple[str, str], ...],
     resolve: tuple[tuple[str, str], ...],
@@ -76,7 +79,7 @@ def run(
     if not isinstance(given, dict):
         raise click.BadParameter("the input is a JSON object", param_hint="--input")
     came = _events(events)
-    plan = _compile(definition, catalogs)
+    plan = _compile(definition, catalogs, profile)
     with _writer(emitted) as write:  # a file that cannot be written is found now, not when the instance has ended
         outside = Outside(
             callables=read_functions(functions),
@@ -105,9 +108,9 @@ def _writer(path: str | None) -> Iterator[Callable[[bytes], object]]:
         raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--emitted") from None
 
 
-def _compile(definition: str, catalogs: Sequence[str]) -> Plan:
+def _compile(definition: str, catalogs: Sequence[str], profile: Profile | None) -> Plan:
     # Warnings are for `check`: here standard error holds why an instance did not complete, and nothing else.
-    files = check_files([definition, *catalogs])
+    files = check_files([definition, *catalogs], profile=profile)
     plan = files[0].plan
     for file in files[1:]:
         if file.kind not in {"asyncapi", None}:

@@ -12,7 +12,7 @@ import click
 
 from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, Outside, RuntimePart, Whole
 from evenweave.cli.logs import configure_logs
-from evenweave.cli.options import ADDRESS, catalog_url, functions, read_functions, read_resolve, runtime_url
+from evenweave.cli.options import ADDRESS, by_profile, catalog_url, functions, read_functions, read_resolve, runtime_url
 from evenweave.cli.remote import DEFAULTS
 from evenweave.cli.watching import Folder
 from evenweave.errors import EvenweaveError
@@ -26,6 +26,8 @@ from evenweave.worker.spans import open_spans
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from evenweave.definitions.swf08 import Profile
 
 TRIM_EVERY_S = 10.0
 TRIM_AT_MOST_EVERY_S = 0.5
@@ -165,7 +167,10 @@ def engine(
 @_hosts
 @_log
 @_trace
-def dev(folder: Path, listen: tuple[str, int], log_level: str, trace: bool, **outside: Any) -> None:
+@by_profile
+def dev(
+    folder: Path, listen: tuple[str, int], log_level: str, trace: bool, profile: Profile | None, **outside: Any
+) -> None:
     """Serve Catalog, Workflow Engine and Runtime in one process, and register what is in FOLDER.
 
     A file that is changed or added is checked and registered at once; one that is broken is shown with what is wrong,
@@ -185,7 +190,7 @@ def dev(folder: Path, listen: tuple[str, int], log_level: str, trace: bool, **ou
         runtime_face = RuntimeFace(whole.broker)
         face = WholeFace(CatalogFace(whole.catalog).app(), EngineFace(whole.engine).app(), runtime_face)
         server = await Server.start(face, host=listen[0], port=listen[1], on_stop=runtime_face.stop)
-        watched = Folder(folder, whole)
+        watched = Folder(folder, whole, profile)
         await watched.register()
         watching = asyncio.create_task(watched.watch())
         resources.push_async_callback(_end, watching)

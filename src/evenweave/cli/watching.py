@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from evenweave.app import Whole
     from evenweave.cli.files import Checked
+    from evenweave.definitions.swf08 import Profile
     from evenweave.source import Diagnostic
 
 SUFFIXES = {".yaml", ".yml", ".json"}
@@ -46,8 +47,9 @@ class Folder:
     stays; so it does where a file is deleted, for instances may run on it.
     """
 
-    def __init__(self, folder: Path, whole: Whole) -> None:
+    def __init__(self, folder: Path, whole: Whole, profile: Profile | None = None) -> None:
         self._folder = folder
+        self._profile = profile
         self._whole = whole
         self._stamps: dict[Path, Stamp] = {}
         self._known: dict[str, _Known] = {}
@@ -96,7 +98,7 @@ class Folder:
     async def _take_in(self) -> None:
         """Check all files together, and register what is new, has changed or is right now because of another file."""
         names = [str(path) for path in sorted(self._stamps)]
-        checked = await asyncio.to_thread(check_files, names, unknown="warning")
+        checked = await asyncio.to_thread(check_files, names, unknown="warning", profile=self._profile)
         ours = [file for file in checked if file.claims]  # not other YAML or JSON that happens to be here
         for name in sorted(self._known.keys() - {file.name for file in ours}):
             what = "is no document any more" if name in names else "is gone"

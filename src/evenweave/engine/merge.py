@@ -15,22 +15,27 @@ _CONTAINERS: Final = (dict, list)
 _ENCODE: Final = msgspec.json.Encoder().encode
 
 
-def merge(into: Any, value: Any) -> Any:
+def merge(into: Any, value: Any, *, unite: bool = True) -> Any:
     """The data with a value merged into it (0.8, "Data Merging").
 
     Objects merge key by key, deeply; arrays are concatenated and each element is there once; everything else, and
     values of different types, is replaced by the new value. Parts that do not change are shared with the arguments.
 
+    Args:
+        into: The data.
+        value: What comes.
+        unite: Arrays are concatenated; else the new one replaces the old one, too.
+
     Raises:
         Fault: The values are nested too deeply.
     """
     try:
-        return _merge(into, value)
+        return _merge(into, value, unite)
     except RecursionError:
         raise Fault("limit", "the data is nested too deeply to be merged") from None
 
 
-def join(before: Any, results: Iterable[Any]) -> Any:
+def join(before: Any, results: Iterable[Any], *, unite: bool = True) -> Any:
     """The data with what several branches made of it, each of which began with ``before``; later ones win.
 
     Raises:
@@ -39,24 +44,24 @@ def join(before: Any, results: Iterable[Any]) -> Any:
     data = before
     try:
         for result in results:
-            data = _merge(data, changes(before, result))
+            data = _merge(data, changes(before, result), unite)
     except RecursionError:
         raise Fault("limit", "the data is nested too deeply to be merged") from None
     return data
 
 
-def _merge(into: Any, value: Any) -> Any:
+def _merge(into: Any, value: Any, unite: bool) -> Any:
     if into.__class__ is dict and value.__class__ is dict:
         if not value:
             return into
         merged = into.copy()
         for key, item in value.items():
             if item.__class__ in _CONTAINERS and key in merged:
-                merged[key] = _merge(merged[key], item)
+                merged[key] = _merge(merged[key], item, unite)
             else:
                 merged[key] = item
         return merged
-    if into.__class__ is list and value.__class__ is list:
+    if unite and into.__class__ is list and value.__class__ is list:
         return _unite(into, value)
     return value
 

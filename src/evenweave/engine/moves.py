@@ -99,6 +99,7 @@ def fold(burst: Burst, fiber: Fiber, around: Frame, into: Into, result: Any) -> 
 
 def _merged(burst: Burst, fiber: Fiber, data: Any, into: Into, result: Any) -> tuple[Any, Any]:
     """The data with a result in it, and the part of the result that was selected."""
+    unite = burst.plan.unites_arrays
     if into.select is not None:
         result = evaluate.value(into.select, result, burst.scope(fiber))
     if into.mode == "replace":
@@ -108,11 +109,11 @@ def _merged(burst: Burst, fiber: Fiber, data: Any, into: Into, result: Any) -> t
     elif into.to is not None:
         place = evaluate.path(into.to, data, burst.scope(fiber))
         try:
-            data = jq.setpath(data, place, merge(jq.getpath(data, place), result))
+            data = jq.setpath(data, place, merge(jq.getpath(data, place), result, unite=unite))
         except jq.JqError as error:
             raise Fault("data", f"{error} in ${{ {into.to.source} }}", into.to.reference) from None
     else:
-        data = merge(data, result if result.__class__ is dict else {into.name: result})
+        data = merge(data, result if result.__class__ is dict else {into.name: result}, unite=unite)
     return data, result
 
 

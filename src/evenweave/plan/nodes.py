@@ -400,6 +400,7 @@ class Plan:
         keep_active: The instance outlives its last path.
         constants: What ``$CONST`` yields.
         secrets: The names of the secrets that ``$SECRETS`` yields, in the arguments of calls and in credentials.
+        unites_arrays: Merging concatenates arrays; else a new array replaces the old one.
     """
 
     id: str
@@ -412,6 +413,7 @@ class Plan:
     keep_active: bool = False
     constants: Any = None
     secrets: tuple[str, ...] = ()
+    unites_arrays: bool = True
 
     @property
     def accepts(self) -> tuple[Accept, ...]:

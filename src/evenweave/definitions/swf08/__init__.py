@@ -12,6 +12,20 @@
 
 from evenweave.definitions.swf08.load import FILES, Loaded, check_schema, is_schema_valid, load
 from evenweave.definitions.swf08.model import OperationUse, Workflow
+from evenweave.definitions.swf08.profile import PROFILE, PROFILES, Profile, name_profile
 from evenweave.definitions.swf08.schema import schema
 
-__all__ = ["FILES", "Loaded", "OperationUse", "Workflow", "check_schema", "is_schema_valid", "load", "schema"]
+__all__ = [
+    "FILES",
+    "PROFILE",
+    "PROFILES",
+    "Loaded",
+    "OperationUse",
+    "Profile",
+    "Workflow",
+    "check_schema",
+    "is_schema_valid",
+    "load",
+    "name_profile",
+    "schema",
+]

@@ -137,26 +137,27 @@ def is_whole(text: str, found: tuple[Embedded, ...]) -> bool:
     )
 
 
-def read_value(value: Any, ref: str, read_text: Callable[[str, str], "Value"]) -> "Value":
+def read_value(value: Any, ref: str, read_text: Callable[[str, str], "Value"], *, every: bool = False) -> "Value":
     """Read a JSON value in which any string may be an expression.
 
     Args:
         value: plain JSON.
         ref: where it stands.
         read_text: called with each string that holds `${`, and its reference; gives its value.
+        every: call it with every string.
 
     Returns:
         A `Literal` for everything without expressions, whole subtrees at a time.
     """
     if isinstance(value, str):
-        return read_text(value, ref) if "${" in value else Literal(ref=ref, value=value)
+        return read_text(value, ref) if every or "${" in value else Literal(ref=ref, value=value)
     if isinstance(value, dict):
-        members = {key: read_value(item, pointer.join(ref, key), read_text) for key, item in value.items()}
+        members = {key: read_value(item, pointer.join(ref, key), read_text, every=every) for key, item in value.items()}
         if all(isinstance(member, Literal) for member in members.values()):
             return Literal(ref=ref, value=value)
         return Members(ref=ref, members=members)
     if isinstance(value, list):
-        items = tuple(read_value(item, f"{ref}/{index}", read_text) for index, item in enumerate(value))
+        items = tuple(read_value(item, f"{ref}/{index}", read_text, every=every) for index, item in enumerate(value))
         if all(isinstance(item, Literal) for item in items):
             return Literal(ref=ref, value=value)
         return Items(ref=ref, items=items)

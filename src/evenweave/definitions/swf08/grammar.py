@@ -189,7 +189,7 @@ def _compound(hint: Any, note: Property, *, needed: bool) -> Shape:
         if hint == get_args(Metadata)[0]:
             return MetadataShape(StringShape())
         if arguments[1] is Any:
-            return ObjectShape()
+            return ObjectShape(note)
         item, item_note = _split(arguments[1])
         return MapShape(_shape(item, item_note, needed=False))
     number = next(part for part in arguments if part in {int, float})

@@ -7,6 +7,7 @@ import msgspec
 from evenweave.definitions.swf08.grammar import definition_shape
 from evenweave.definitions.swf08.lint import check
 from evenweave.definitions.swf08.model import FunctionDef, Resource, Workflow
+from evenweave.definitions.swf08.profile import Profile, check_name, choose
 from evenweave.definitions.swf08.reader import Reader, Resolve
 from evenweave.definitions.swf08.rules import RULES, Finding
 from evenweave.definitions.swf08.shape import INVALID
@@ -28,7 +29,7 @@ class Loaded(msgspec.Struct, frozen=True):
     diagnostics: tuple[Diagnostic, ...]
 
 
-def load(document: Document, resolve: Resolve | None = None) -> Loaded:
+def load(document: Document, resolve: Resolve | None = None, profile: Profile | None = None) -> Loaded:
     """Read a Serverless Workflow 0.8 definition and check it: structure, names, flow, expressions, times.
 
     Never raises: whatever the document holds, the answer is a workflow or diagnostics that say why there is none. A
@@ -39,18 +40,21 @@ def load(document: Document, resolve: Resolve | None = None) -> Loaded:
         document: the definition, already parsed.
         resolve: from a URI as the definition writes it (`events: file://events.json`) to its document, or None where
             there is none; without it every such property is an error.
+        profile: how forgiving to be; by default as the definition itself says (`x-evenweave-profile`).
 
     Returns:
         The workflow and the diagnostics.
     """
     written = document.value
-    reader = Reader(written if isinstance(written, dict) else {}, resolve)
+    chosen = choose(written, profile)
+    reader = Reader(document, resolve, wild=chosen == "sonataflow")
+    check_name(reader, written)
     read = definition_shape().read(reader, written, "")
     workflow: Workflow | None = None
     if read is not INVALID:
-        workflow = _filled(read, reader, written)
+        workflow = msgspec.structs.replace(_filled(read, reader, written), profile=chosen)
         reader.findings += check(workflow, frozenset(reader.unread))
-    diagnostics = ordered(_diagnostic(finding, document, reader) for finding in reader.findings)
+    diagnostics = ordered(_diagnostic(finding, reader) for finding in reader.findings)
     return Loaded(None if has_errors(diagnostics) else workflow, tuple(diagnostics))
 
 
@@ -69,7 +73,8 @@ def check_schema(document: Document) -> tuple[Diagnostic, ...]:
     Documents that the definition names by URI are not looked at: the schema only asks for a string there. What `load`
     forgives (a missing `resultEventRef`, an empty list) is an error here.
     """
-    found = [item for item in load(document).diagnostics if item.code in RULES and RULES[item.code].schema]
+    said = load(document, profile="default").diagnostics
+    found = [item for item in said if item.code in RULES and RULES[item.code].schema]
     return tuple(msgspec.structs.replace(item, severity="error") for item in found)
 
 
@@ -80,8 +85,8 @@ def _filled(workflow: Workflow, reader: Reader, written: dict[str, Any]) -> Work
     )
     resources = tuple(
         Resource(ref=f"/{name}", name=name, uri=uri, value=reader.resources[uri].value)
-        for name, uri in written.items()
-        if isinstance(uri, str) and uri in reader.resources
+        for name, uri in ((name, reader.locate(uri)) for name, uri in written.items() if isinstance(uri, str))
+        if uri in reader.resources
     )
     schema = workflow.data_input_schema
     if schema is not None:
@@ -113,13 +118,10 @@ def _program(function: FunctionDef, reader: Reader) -> Any:
     return reader.programs.get(function.name) if function.type == "expression" else None
 
 
-def _diagnostic(finding: Finding, document: Document, reader: Reader) -> Diagnostic:
+def _diagnostic(finding: Finding, reader: Reader) -> Diagnostic:
     """Give a finding its place in the text."""
     rule = RULES[finding.code]
-    where, ref = document, finding.ref
-    if ref and not ref.startswith("/"):
-        uri = next(uri for uri in reader.resources if ref.startswith(f"{uri}#"))
-        where, ref = reader.resources[uri], ref[len(uri) + 1 :]
+    where, ref = reader.place(finding.ref)
     span = _span(finding, where, ref)
     return Diagnostic(finding.code, where.name, span, rule.severity, finding.message, finding.hint, rule.clause)
 

@@ -139,12 +139,13 @@ class Workflow(Node, frozen=True, kw_only=True):
     """A whole definition ("Workflow Definition Structure").
 
     Normal form: `id` is the definition's name, whether written as `id` or as `key`; `start` names the first state
-    where none is given; `resources` lists the parts that other documents hold, their content already in place.
+    where none is given; `resources` lists the parts that other documents hold, their content already in place;
+    `profile` is the profile that it was read by.
     """
 
     exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = (("id", "key"),)
     additional: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("ref", "resources")
+    filled: ClassVar[tuple[str, ...]] = ("ref", "resources", "profile")
 
     id: Annotated[str, Property(doc="Unique id of the workflow.", min_length=1)] = ""
     key: Annotated[str, Property(doc="Domain-specific id of the workflow.", min_length=1)] | None = None
@@ -179,6 +180,7 @@ class Workflow(Node, frozen=True, kw_only=True):
     auth: Annotated[tuple[AuthDef, ...], Property(doc="Credentials.", min_items=1, resource=True)] = ()
     states: Annotated[tuple[State, ...], Property(doc="The states.", min_items=1)]
     resources: tuple[Resource, ...] = ()
+    profile: str = "default"
 
     @classmethod
     def complete(cls, values: dict[str, Any], written: Mapping[str, Any]) -> None:

@@ -25,8 +25,10 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
         missing: the code of the warning for a property that the specification requires and Evenweave does without.
         kinds: the JSON types that a value with embedded expressions may have (default: any).
         bare: a string without `${ }` is an expression (the specification's samples write both).
-        lenient: the code of the warning for an expression where `kinds` asks for another type.
+        lenient: the code of the warning for a value of another type that is taken all the same: an expression where
+            `kinds` asks for an object; in the profile `sonataflow` anything where an object is due.
         resource: the property may be a URI of a document that holds it.
+        place: the string is a URI of a document, or begins with one.
     """
 
     doc: str
@@ -41,6 +43,7 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[str, ...] = ()
     bare: bool = False
     resource: bool = False
+    place: bool = False
     lenient: str = ""
 
 

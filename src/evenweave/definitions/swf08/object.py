@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 
 from evenweave.definitions.swf08.node import Node, Property
+from evenweave.definitions.swf08.profile import adapt
 from evenweave.definitions.swf08.reader import Reader
-from evenweave.definitions.swf08.shape import INVALID, Shape
+from evenweave.definitions.swf08.shape import INVALID, Shape, read_boolean
 from evenweave.source import closest, pointer
 
 _EXIT: Final = ("transition", "end")
@@ -43,6 +44,8 @@ class NodeShape(Shape):
                 reader.report("SW006", ref, "must not be empty")
                 return INVALID
             return self._make(reader, {cls.shorthand: value}, ref, ref)
+        if cls.flag:
+            value = read_boolean(reader, value, ref)
         if cls.flag and isinstance(value, bool):
             if value:
                 return self._make(reader, {}, ref, ref)
@@ -52,6 +55,8 @@ class NodeShape(Shape):
             forms = ["a string"] * bool(cls.shorthand) + ["true"] * bool(cls.flag)
             return self.wrong_type(reader, value, ref, " or ".join([*forms, "an object"]))
         value = self._moved(reader, value, ref)
+        if reader.wild:
+            value = adapt(self.cls, reader, value, ref)
         self._check_keys(reader, value, ref)
         self._check_choices(reader, value, ref)
         return self._make(reader, value, ref)
@@ -164,7 +169,7 @@ class NodeShape(Shape):
         """Read one property, in this document or the one that it names."""
         read: Any = INVALID
         if field.note.resource and isinstance(value, str):
-            found = reader.resource(field.key, value, ref)
+            found = reader.resource(field.key, reader.located(value, ref), ref)
             if found is not None:
                 read = field.shape.read(reader, *found)
         else:

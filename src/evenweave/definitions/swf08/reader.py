@@ -1,8 +1,10 @@
 """What the shapes share while one definition is read: the findings, the variables in scope, the resources at hand."""
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from evenweave import jq
 from evenweave.definitions.language import compile_expression, find_obstacle
@@ -22,6 +24,10 @@ from evenweave.source import Document, closest
 Resolve = Callable[[str], Document | None]
 """From a URI as written to its document, or None where there is none."""
 
+_CLASSPATH: Final = "classpath:"
+_SECRET: Final = re.compile(r"\$SECRET(?![A-Za-z0-9_])")
+_FUEL: Final = 1000
+
 
 class Reader:
     """One reading of one definition.
@@ -32,10 +38,14 @@ class Reader:
             references into them cannot be judged.
         resources: URI as written -> the document behind it.
         programs: name of an expression function -> its program.
+        wild: whether the definition is read as SonataFlow would (the profile `sonataflow`).
     """
 
-    def __init__(self, written: Mapping[str, Any], resolve: Resolve | None) -> None:
-        """Begin to read a definition: `written` is the document's object."""
+    def __init__(self, document: Document, resolve: Resolve | None, *, wild: bool = False) -> None:
+        """Begin to read a definition."""
+        written = document.value if isinstance(document.value, dict) else {}
+        self.wild = wild
+        self._document = document
         self.findings: list[Finding] = []
         self.unread: set[str] = set()
         self.resources: dict[str, Document] = {}
@@ -90,6 +100,63 @@ class Reader:
             return content, f"{uri}#"
         self.report("SW108", ref, f"{uri!r} has no {name}", f'its top level needs the property "{name}"')
         return None
+
+    def place(self, ref: str) -> tuple[Document, str]:
+        """Return the document that a reference leads into, and the pointer within it."""
+        if ref and not ref.startswith("/"):
+            uri = next(uri for uri in self.resources if ref.startswith(f"{uri}#"))
+            return self.resources[uri], ref[len(uri) + 1 :]
+        return self._document, ref
+
+    def text_of(self, value: float | bool, ref: str) -> str:
+        """Return a number or a truth value as it is written: `1.10` is not `1.1` where it is a version."""
+        document, at = self.place(ref)
+        span = document.span(at)
+        if span.start_line == span.end_line:
+            line = document.lines.split(document.text)[span.start_line - 1]
+            written = line[span.start_column - 1 : span.end_column - 1]
+            if written and " " not in written and written[0] not in "*&!":
+                return written
+        return json.dumps(value)
+
+    def locate(self, uri: str) -> str:
+        """Return where a URI leads; a place on SonataFlow's class path is one below the definition's folder."""
+        on_path = self.wild and uri.startswith(_CLASSPATH)
+        return f"file://{uri[len(_CLASSPATH) :].lstrip('/')}" if on_path else uri
+
+    def located(self, uri: str, ref: str) -> str:
+        """Return where a URI leads, and report one on the class path."""
+        place = self.locate(uri)
+        if place != uri:
+            self.report("SW405", ref, "the class path is the definition's folder here", f"write {place}")
+        return place
+
+    def bare(self, text: str, ref: str) -> Value:
+        """Read a string of a value as SonataFlow does: what is an expression is one, with or without its `${ }`."""
+        program = text.strip()
+        if "${" in text or not self.is_meant(program):
+            return self.text(text, ref)
+        self.report("SW404", ref, "read as an expression, without ${ }", f"write ${{ {program} }}")
+        return self._program(program, ref, len(text) - len(text.lstrip()))
+
+    def is_meant(self, program: str) -> bool:
+        """Say whether SonataFlow would take a text for an expression: it compiles, and a lone name can be called."""
+        if not self.wild or self._language != "jq":
+            return False
+        if not program or self._compile(program) is not None:
+            return bool(program) and self._mended(program) is not None
+        if not program.isidentifier():
+            return True
+        try:
+            compile_expression(self._language, program).first({}, jq.Budget(_FUEL, now=0.0))
+        except jq.JqError:
+            return False
+        return True
+
+    def _mended(self, program: str) -> str | None:
+        """Return a program with SonataFlow's name of the secrets replaced by the specification's, where that helps."""
+        mended = _SECRET.sub("$SECRETS", program) if self.wild else program
+        return mended if mended != program and self._compile(mended) is None else None
 
     def expression(self, text: str, ref: str) -> Expression:
         """Read a string that is an expression, with or without its `${ }`."""
@@ -146,6 +213,11 @@ class Reader:
         error = self._compile(program)
         if error is None:
             return program
+        if (mended := self._mended(program)) is not None:
+            at = program.index("$SECRET")
+            message, length = "$SECRET is read as $SECRETS", len("$SECRET")
+            self.findings.append(Finding("SW406", ref, message, "write $SECRETS", False, offset + at, length))
+            return mended
         mended = jq.read_quotes(program, variables=self._variables) if self._language == "jq" else None
         if mended is not None:
             at = next(index for index, pair in enumerate(zip(program, mended, strict=False)) if pair[0] != pair[1])
@@ -190,6 +262,7 @@ class Reader:
         """Read the programs of the expression functions, before anything that may name them."""
         functions, ref = written.get("functions"), "/functions"
         if isinstance(functions, str):
+            functions = self.locate(functions)
             ref = f"{functions}#{ref}"
             document = self._resolve(functions) if self._resolve else None
             functions = document.value.get("functions") if document and isinstance(document.value, dict) else None

@@ -61,7 +61,7 @@ class FunctionDef(Node, frozen=True, kw_only=True):
     filled: ClassVar[tuple[str, ...]] = ("ref", "expression")
 
     name: Annotated[str, Property(doc="Unique name of the function.", min_length=1)]
-    operation: Annotated[str, Property(doc="What to call; its form depends on the type.", min_length=1)]
+    operation: Annotated[str, Property(doc="What to call; its form depends on the type.", min_length=1, place=True)]
     type: Annotated[
         Literal["rest", "asyncapi", "rpc", "graphql", "odata", "expression", "custom"],
         Property(doc="Type of the function."),
@@ -217,7 +217,7 @@ class DataInputSchema(Node, frozen=True, kw_only=True):
     shorthand: ClassVar[str] = "schema"
     filled: ClassVar[tuple[str, ...]] = ("ref", "content")
 
-    schema: Annotated[str, Property(doc="URI of the JSON Schema.", min_length=1)]
+    schema: Annotated[str, Property(doc="URI of the JSON Schema.", min_length=1, place=True)]
     fail_on_validation_errors: Annotated[
         bool, Property(doc="If false, an instance starts all the same.", missing="SW028")
     ] = True

@@ -1,6 +1,7 @@
 """Every code that a diagnostic of a Serverless Workflow 0.8 definition may have, in one table.
 
-SW0xx structure and what is accepted beyond it, SW1xx names and references, SW2xx flow, SW3xx expressions and times.
+SW0xx structure and what is accepted beyond it, SW1xx names and references, SW2xx flow, SW3xx expressions and times,
+SW4xx what the profile `sonataflow` takes in another way than it is written.
 """
 
 from collections.abc import Mapping
@@ -114,6 +115,19 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
             Rule("SW308", "error", "${ } within other text, or not closed", _EXPRESSIONS),
             Rule("SW309", "error", "not a whole number", _STRUCTURE),
             Rule("SW310", "warning", "days behind the T of a duration", "ISO 8601-1:2019, 5.5.2"),
+            Rule("SW400", "error", "an unknown profile", "Additional Properties"),
+            Rule("SW401", "warning", "specVersion is missing", "Workflow Definition Structure"),
+            Rule("SW402", "warning", "true or false as text", _STRUCTURE),
+            Rule("SW403", "warning", "a number where text is due", _STRUCTURE),
+            Rule("SW404", "warning", "an expression without ${ } in a value", _EXPRESSIONS),
+            Rule("SW405", "warning", "a place on the class path", _FUNCTIONS),
+            Rule("SW406", "warning", "$SECRET", "Workflow Secrets"),
+            Rule("SW407", "warning", "an event of any source", "Event Definition"),
+            Rule("SW408", "warning", "arrays replace arrays", "Data Merging"),
+            Rule("SW409", "warning", "injected data that is no object", "Inject State"),
+            Rule("SW410", "warning", "a REST call as a custom function", _FUNCTIONS),
+            Rule("SW411", "warning", "metadata that SonataFlow acts on", "Workflow Metadata"),
+            Rule("SW412", "warning", "an extension without effect", "Extensions"),
         )
     }
 )

@@ -70,11 +70,20 @@ class Shape(ABC):
         return INVALID
 
 
+def read_boolean(reader: Reader, value: Any, ref: str) -> Any:
+    """Return a value, as a boolean where it is one in the text of SonataFlow's users: "true" or "false"."""
+    if not reader.wild or value not in ("true", "false"):
+        return value
+    reader.report("SW402", ref, f'"{value}" is text, read as {value}', "take the quotes away")
+    return value == "true"
+
+
 class BooleanShape(Shape):
     """True or false."""
 
     def read(self, reader: Reader, value: Any, ref: str) -> Any:
         """Read a boolean."""
+        value = read_boolean(reader, value, ref)
         return value if isinstance(value, bool) else self.wrong_type(reader, value, ref, "true or false")
 
     def blank(self, ref: str) -> Any:
@@ -184,7 +193,8 @@ class ValueShape(Shape):
         note = self.note
         kind = JSON_TYPES[type(value)]
         if note.kinds and kind not in note.kinds:
-            if not note.lenient or kind != "string" or "${" not in value:
+            meant = kind == "string" and ("${" in value or reader.is_meant(value.strip()))
+            if not note.lenient or not meant:
                 expected = " or ".join(_ARTICLES.get(name, f"a {name}") for name in note.kinds)
                 return self.wrong_type(reader, value, ref, expected)
             reader.report(note.lenient, ref, "an expression where an object is due", "write an object of expressions")
@@ -192,9 +202,9 @@ class ValueShape(Shape):
             if len(value) < note.min_length:
                 reader.report("SW006", ref, "must not be empty")
                 return INVALID
-            if note.bare and "${" not in value:
+            if "${" not in value and (note.bare or (note.lenient and "string" not in note.kinds)):
                 return reader.expression(value, ref)
-        return read_value(value, ref, reader.text)
+        return read_value(value, ref, reader.bare, every=True) if reader.wild else read_value(value, ref, reader.text)
 
     def blank(self, ref: str) -> Any:
         """Return null."""
@@ -304,8 +314,15 @@ class MetadataShape(MapShape):
 class ObjectShape(Shape):
     """A JSON object, kept as it is."""
 
+    def __init__(self, note: Property) -> None:
+        """Take leniency from a note: the code of the warning for another type, where SonataFlow takes any."""
+        self.lenient = note.lenient
+
     def read(self, reader: Reader, value: Any, ref: str) -> Any:
         """Take the object."""
+        if self.lenient and reader.wild and not isinstance(value, dict):
+            reader.report(self.lenient, ref, f"{type_name(value)} where an object is due", "write an object")
+            return value
         return value if isinstance(value, dict) else self.wrong_type(reader, value, ref, "an object")
 
     def blank(self, ref: str) -> Any:

@@ -245,7 +245,7 @@ class InjectState(StateNode, frozen=True, kw_only=True, tag_field="type", tag="i
 
     exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = (("transition", "end"),)
 
-    data: Annotated[dict[str, Any], Property(doc="The data.")]
+    data: Annotated[dict[str, Any], Property(doc="The data.", lenient="SW409")]
     transition: Annotated[Transition, Property(doc="The next state.")] | None = None
     end: Annotated[End, Property(doc="End after this state.")] | None = None
     used_for_compensation: Annotated[bool, Property(doc="If true, this state compensates another.")] = False

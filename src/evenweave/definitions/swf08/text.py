@@ -15,7 +15,7 @@ from evenweave.definitions.swf08.duration import (
 from evenweave.definitions.swf08.expression import Expression
 from evenweave.definitions.swf08.node import Property
 from evenweave.definitions.swf08.reader import Reader
-from evenweave.definitions.swf08.shape import INVALID, Shape
+from evenweave.definitions.swf08.shape import INVALID, Shape, type_name
 
 
 class StringShape(Shape):
@@ -24,9 +24,14 @@ class StringShape(Shape):
     def __init__(self, note: Property | None = None) -> None:
         """Take the bounds from a note."""
         self.min_length = note.min_length if note else 0
+        self.is_place = bool(note and note.place)
 
     def read(self, reader: Reader, value: Any, ref: str) -> Any:
         """Read a string."""
+        if reader.wild and isinstance(value, bool | int | float):
+            text = reader.text_of(value, ref)
+            reader.report("SW403", ref, f"{text} is {type_name(value)}, read as text", f'put it in quotes: "{text}"')
+            value = text
         if not isinstance(value, str):
             return self.wrong_type(reader, value, ref, "a string")
         if len(value) < self.min_length:
@@ -36,8 +41,7 @@ class StringShape(Shape):
 
     def parse(self, reader: Reader, text: str, ref: str) -> Any:
         """Make of the string what the model holds for it."""
-        del reader, ref
-        return text
+        return reader.located(text, ref) if self.is_place else text
 
     def blank(self, ref: str) -> Any:
         """Return the empty string."""

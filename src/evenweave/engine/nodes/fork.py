@@ -54,7 +54,8 @@ def again(burst: Burst, fiber: Fiber, frame: Frame, node: Fork) -> AnyNode | Non
     """Go on with what the branches made, in declared order: three ways, so that none undoes what its neighbour did."""
     branches = frame.branches
     assert branches is not None
-    data = merge.join(frame.data, [branches.results[index] for index in sorted(branches.results)])
+    results = [branches.results[index] for index in sorted(branches.results)]
+    data = merge.join(frame.data, results, unite=burst.plan.unites_arrays)
     burst.joins.pop(frame.activation, None)
     return leave(burst, fiber, node, data, node.then, framed=True)
 

@@ -77,6 +77,7 @@ def compile(  # noqa: A001 - the room is a compiler
         keep_active=workflow.keep_active,
         constants=workflow.constants,
         secrets=workflow.secrets,
+        unites_arrays=workflow.profile != "sonataflow",
     )
     return Compiled(plan, diagnostics)
 

@@ -31,6 +31,7 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Scope], Iterator[Finding]]]
     (("SW213",), flow.check_compensate),
     (("SW305",), parts.check_cron),
     (("SW307",), parts.check_language),
+    (("SW408",), parts.check_merging),
 )
 """The codes that each check reports, and the check."""
 

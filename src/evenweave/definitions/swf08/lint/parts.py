@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from evenweave.definitions.language import find_obstacle
 from evenweave.definitions.swf08.lint.scope import Scope
@@ -13,10 +13,13 @@ from evenweave.definitions.swf08.model import (
     BearerAuth,
     Branch,
     Cron,
+    EventCondition,
     EventDef,
     FunctionDef,
+    InjectState,
     Node,
     OAuth2Auth,
+    OnEvents,
     ParallelState,
     StateTimeouts,
 )
@@ -140,6 +143,35 @@ def check_timeouts(scope: Scope) -> Iterator[Finding]:
             if value is not None and key not in allowed:
                 hint = f"here are allowed {', '.join(allowed)}"
                 yield Finding("SW212", f"{timeouts.ref}/{key}", f"{key} has no effect here", hint)
+
+
+def check_merging(scope: Scope) -> Iterator[Finding]:
+    """SW408: with SonataFlow a merged array takes the place of the old one; said once, where something is merged."""
+    if scope.workflow.profile != "sonataflow":
+        return
+    merging: list[Node] = [*scope.all(Action), *scope.all(OnEvents), *scope.all(EventCondition)]
+    merging += [state for state in scope.all(InjectState) if _has_array(state.data)]
+    if merging:
+        first = min(scope.workflow.states, key=lambda state: not any(_within(node, state) for node in merging))
+        message = "where data is merged, a new array replaces the old one, as SonataFlow has it"
+        hint = "the specification joins them; leave the profile for that"
+        yield Finding("SW408", f"{first.ref}/name", message, hint)
+
+
+def _within(node: Node, state: Node) -> bool:
+    """Say whether a part belongs to a state."""
+    return node is state or node.ref.startswith(f"{state.ref}/")
+
+
+def _has_array(data: Any) -> bool:
+    """Say whether an array is in some data."""
+    todo = [data]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, list):
+            return True
+        todo += item.values() if isinstance(item, dict) else ()
+    return False
 
 
 def check_cron(scope: Scope) -> Iterator[Finding]:
