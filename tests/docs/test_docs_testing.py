@@ -62,5 +62,9 @@ def test_every_property_is_explained() -> None:
     text = PAGE.read_text("utf-8")
     named = set(re.findall(r"`(?:given\.|stubs\.)?(\w+)`", text))
     groups = (document._GIVEN, document._EVENT, document._STUBS, document._REPLY, document._OUTCOME, document._EXPECT)
-    known = {name for names in (*groups, document._PUBLISHED, document._ERROR, document._CONTINUES) for name in names}
+    known = {
+        name
+        for names in (*groups, document._PUBLISHED, document._ERROR, document._CONTINUES, document._CALL)
+        for name in names
+    }
     assert known - named == set()

@@ -173,6 +173,58 @@ def test_subflows_are_stubbed(tmp_path: Path) -> None:
         assert run.error.type == (told[0] if told else "unknown-workflow")
 
 
+def test_functions_are_stubbed(tmp_path: Path) -> None:
+    """A function returns what it is told, made from its arguments where that is a callable; all calls are noted."""
+    flow = load(
+        tmp_path,
+        """
+functions: [{name: price, type: custom, operation: price}, {name: add, type: expression, operation: .a + 1}]
+states:
+  - name: ask
+    type: operation
+    actions:
+      - {functionRef: {refName: price, arguments: {sku: '${ .sku }'}}, actionDataFilter: {toStateData: .first}}
+      - {functionRef: {refName: price, invoke: async}}
+      - {functionRef: price, actionDataFilter: {toStateData: .last}}
+    end: true
+""",
+    )
+    run = flow.rehearse()
+    run.function("price", lambda given: {"of": given["sku"]}, after=Duration(0, 2000))
+    run.function("price", 7)
+    run.start({"sku": "x"})
+    run.finish()
+    assert (run.status, run.took_s) == ("completed", 2)
+    assert run.output == {"sku": "x", "first": {"of": "x"}, "last": 7}
+    assert [(call.function, call.arguments, call.at_s) for call in run.calls] == [
+        ("price", {"sku": "x"}, 0),
+        ("price", {"sku": "x", "first": {"of": "x"}}, 2),
+        ("price", {"sku": "x", "first": {"of": "x"}}, 2),
+    ]
+    with pytest.raises(LookupError, match="calls no function add; it calls price"):
+        run.function("add", 1)
+
+
+def test_functions_fail_as_they_are_told(tmp_path: Path) -> None:
+    """A function ends with an error, and without a stub with one that says so."""
+    flow = load(
+        tmp_path,
+        """
+functions: [{name: price, type: custom, operation: price}]
+states: [{name: ask, type: operation, actions: [{functionRef: price}], end: true}]
+""",
+    )
+    run = flow.rehearse()
+    run.function("price", error="404", title="no such thing")
+    run.start()
+    assert run.error is not None
+    assert (run.status, run.error.type, run.error.title) == ("faulted", "404", "no such thing")
+    run = flow.rehearse()
+    run.start()
+    assert run.error is not None
+    assert (run.status, run.error.title) == ("faulted", "no stub for the function price")
+
+
 def test_continuing_is_seen(tmp_path: Path) -> None:
     """The definition that goes on, its version and its input are told."""
     flow = load(

@@ -134,6 +134,25 @@ def test_a_test_that_never_ends_fails(tmp_path: Path) -> None:
     assert [failure.code for failure in ran.verdicts[0].failures] == ["TE210"]
 
 
+def test_calls_of_functions_are_compared(tmp_path: Path) -> None:
+    """Functions are stubbed by name, and their calls and arguments compared in order."""
+    (tmp_path / "calls.yaml").write_text(
+        "id: c\nversion: '1'\nspecVersion: '0.8'\nname: c\nfunctions: [{name: f, type: custom, operation: f}]\n"
+        "states: [{name: s, type: operation, actions: [{functionRef: {refName: f, arguments: {n: 1}}}], end: true}]\n"
+    )
+    head = "stubs: {functions: {f: {result: {m: 2}}}}\ntests:\n  - {name: one, expect: "
+    good = "{output: {m: 2}, calls: [{function: f, arguments: {n: 1}}]}}"
+    assert run(tmp_path, head + good, "calls.test.yaml").verdicts[0].failures == []
+    for calls, message in (
+        ("[]", "it went on to call f"),
+        ("[f, f]", "this was not called"),
+        ("[{function: f, arguments: {n: 2}}]", "the arguments of f at /n is 1"),
+    ):
+        ran = run(tmp_path, f"{head}{{calls: {calls}}}}}", "calls.test.yaml")
+        assert [(each.code, each.message) for each in ran.verdicts[0].failures] == [("TE211", message)]
+    assert said(run(tmp_path, f"{head}{{calls: [g]}}}}", "calls.test.yaml"))[0].startswith("3 TE105")
+
+
 def test_a_tests_own_stubs_win(tmp_path: Path) -> None:
     """Stubs of the document answer in all tests, but for those that a test has itself."""
     ran = run(

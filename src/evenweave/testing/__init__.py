@@ -17,7 +17,7 @@ A flow is rehearsed in memory, against stubs, with time that jumps::
 """
 
 from evenweave.testing.flow import Flow, NotValid
-from evenweave.testing.rehearsal import Published, Rehearsal
+from evenweave.testing.rehearsal import MadeCall, Published, Rehearsal
 from evenweave.testing.stubs import Outcome, Reply
 
-__all__ = ["Flow", "NotValid", "Outcome", "Published", "Rehearsal", "Reply"]
+__all__ = ["Flow", "MadeCall", "NotValid", "Outcome", "Published", "Rehearsal", "Reply"]

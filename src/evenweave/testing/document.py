@@ -29,8 +29,20 @@ _EVENT: Final = ("event", "data", "attributes", "after")
 _STUBS: Final = ("events", "functions", "subflows")
 _REPLY: Final = ("event", "data", "attributes", "after")
 _OUTCOME: Final = ("result", "error", "title", "after")
-_EXPECT: Final = ("status", "path", "output", "contains", "published", "error", "waitsFor", "continuesAs", "took")
+_EXPECT: Final = (
+    "status",
+    "path",
+    "output",
+    "contains",
+    "published",
+    "error",
+    "calls",
+    "waitsFor",
+    "continuesAs",
+    "took",
+)
 _PUBLISHED: Final = ("event", "data", "contains", "attributes", "after")
+_CALL: Final = ("function", "arguments")
 _ERROR: Final = ("type", "title", "reference")
 _CONTINUES: Final = ("workflowId", "version", "data")
 
@@ -162,6 +174,12 @@ class _Names:
                 self.look("trigger", item, at)
             else:
                 self.look("trigger", item["event"], f"{at}/event")
+        for index, item in enumerate(expect.get("calls", [])):
+            at = f"{test.ref}/expect/calls/{index}"
+            if isinstance(item, str):
+                self.look("function", item, at)
+            else:
+                self.look("function", item["function"], f"{at}/function")
         for index, name in enumerate(expect.get("waitsFor", [])):
             self.look("event", name, f"{test.ref}/expect/waitsFor/{index}")
 
@@ -275,6 +293,9 @@ class _Reader:
                 self._text(published, at, "event")
                 self._is(published.get("attributes", {}), f"{at}/attributes", dict)
                 self._after(published, at)
+        for index, item in enumerate(self._list(own, ref, "calls")):
+            if not isinstance(item, str):
+                self._text(self._object(item, f"{ref}/calls/{index}", _CALL), f"{ref}/calls/{index}", "function")
         for part, names in (("error", _ERROR), ("continuesAs", _CONTINUES)):
             if part in own:
                 inside = self._object(own[part], f"{ref}/{part}", names)

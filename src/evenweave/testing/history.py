@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from evenweave.engine import Arrival, Begin, ChildEnded, Command, Deadline
+from evenweave.engine import Arrival, Begin, Called, ChildEnded, Command, Deadline
 from evenweave.source import pointer
 
 if TYPE_CHECKING:
@@ -89,6 +89,10 @@ def _describe(cause: Cause) -> str:
             return f"the event {_event(cause.event)} on {cause.channel}"
         case Deadline():
             return "its time has come"
+        case Called(error=""):
+            return "a function returned"
+        case Called():
+            return f"a function ended with the error {cause.error}"
         case ChildEnded():
             return f"the subflow {cause.definition} {cause.status}"
         case Command():

@@ -6,21 +6,22 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from evenweave.engine import LIMITS, ChildEnded, Launch, Publish, correlate
-from evenweave.engine.burst import no_other
-from evenweave.engine.recording import RecordedBurst, Recorder
-from evenweave.plan.nodes import Await, Do, Emit, Fork, Loop
+from evenweave.engine import Called, ChildEnded, Invoke, Launch, Publish, correlate
+from evenweave.plan.nodes import Call, Emit
 from evenweave.testing.history import Moment, draw
 from evenweave.testing.stubs import AT_ONCE, Outcome, Reply
-from evenweave.worker.alone import Alone, Came
+from evenweave.testing.watching import Watched, find_answers
+from evenweave.worker.alone import Came
+from evenweave.worker.view import current_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from evenweave.engine import Cause, Effect, Instance
+    from evenweave.engine.calling import Invocation
     from evenweave.engine.instance import Reason
     from evenweave.plan.duration import Duration
-    from evenweave.plan.nodes import AnyNode, EventMatch, Plan
+    from evenweave.plan.nodes import EventMatch
     from evenweave.testing.flow import Flow
 
 BEGINNING: Final = 1_893_456_000.0
@@ -51,6 +52,21 @@ class Published:
         return self.event.get("data")
 
 
+@dataclass(frozen=True, slots=True)
+class MadeCall:
+    """A call to a function.
+
+    Attributes:
+        function: The function's name in the definition.
+        arguments: What it was called with; null where a secret belongs. Without arguments it is the action's data.
+        at_s: When, in seconds since the beginning.
+    """
+
+    function: str
+    arguments: Any
+    at_s: float
+
+
 class Rehearsal:
     """One run of a definition: tell it what the outside answers, start it or send it an event, and look at what it did.
 
@@ -62,7 +78,7 @@ class Rehearsal:
         self._flow = flow
         self._began = now
         self._now = now
-        self._alone: _Watched | None = None
+        self._alone: Watched | None = None
         self._replies: dict[str, list[Reply]] = {}
         self._functions: dict[str, list[Outcome]] = {}
         self._subflows: dict[str, list[Outcome]] = {}
@@ -70,8 +86,9 @@ class Rehearsal:
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._published: list[Published] = []
+        self._calls: list[MadeCall] = []
         self._continued: tuple[str, str, Any] | None = None
-        self._answers = _answers(flow.plan)
+        self._answers = find_answers(flow.plan)
 
     # What the outside does.
 
@@ -100,6 +117,34 @@ class Rehearsal:
             self._match(event)
         self._replies.setdefault(trigger, []).append(Reply(data, event, attributes, after))
 
+    def function(
+        self, name: str, result: Any = None, *, error: str = "", title: str = "", after: Duration = AT_ONCE
+    ) -> None:
+        """Let a function return this result, a callable that makes it from the arguments, or end with an error.
+
+        Told several times, it does so in that order, and as the last one from then on.
+
+        Args:
+            name: The function's name in the definition.
+            result: What it returns.
+            error: The code of the error that it ends with instead, as an error of the definition has it: ``404``.
+            title: What the error says.
+            after: How long it takes.
+
+        Raises:
+            LookupError: The definition calls no such function; expressions are evaluated, not called.
+        """
+        called = {
+            node.function
+            for node in self._flow.plan.nodes.values()
+            if isinstance(node, Call) and node.outside is not None
+        }
+        if name not in called:
+            raise LookupError(
+                f"the definition calls no function {name}; it calls {', '.join(sorted(called)) or 'none'}"
+            )
+        self._functions.setdefault(name, []).append(Outcome(result, error, title, after))
+
     def subflow(
         self, workflow_id: str, output: Any = None, *, error: str = "", title: str = "", after: Duration = AT_ONCE
     ) -> None:
@@ -115,7 +160,7 @@ class Rehearsal:
         A definition that begins with events waits for the first one then.
         """
         if self._alone is None:
-            self._alone = _Watched(self._flow.plan, {} if data is None else data, now=self._now)
+            self._alone = Watched(self._flow.plan, {} if data is None else data, now=self._now)
         self._settle()
 
     def send(self, event: str, data: Any = None, *, after: Duration = AT_ONCE, **attributes: Any) -> None:
@@ -158,11 +203,7 @@ class Rehearsal:
     @property
     def output(self) -> Any:
         """The data of the instance: its output once it has completed, else as far as it got."""
-        instance = self._instance
-        if instance.fibers and instance.fibers[0].frames:
-            frames = instance.fibers[0].frames
-            return frames[min(1, len(frames) - 1)].data
-        return instance.data
+        return current_data(self._instance)
 
     @property
     def error(self) -> Reason | None:
@@ -178,6 +219,11 @@ class Rehearsal:
     def published(self) -> list[Published]:
         """What it published, in order."""
         return list(self._published)
+
+    @property
+    def calls(self) -> list[MadeCall]:
+        """The functions that it called, in order."""
+        return list(self._calls)
 
     @property
     def waits_for(self) -> list[str]:
@@ -292,6 +338,8 @@ class Rehearsal:
                     assert match_ is not None
                     data = _made(reply.data, event.get("data"))
                     self._plan_ahead(reply.after, lambda: self._deliver(match_, data, reply.attributes, event))
+            case Invoke():
+                self._call(effect.activation, effect.invocation)
             case Launch(begin=begin) if begin.chain:
                 self._continued = effect.definition, effect.version, begin.input
             case Launch(begin=begin):
@@ -299,6 +347,26 @@ class Rehearsal:
                 self._end_child(effect, begin.parent[1], begin.input)
             case _:
                 pass
+
+    def _call(self, activation: int, invocation: Invocation) -> None:
+        given = invocation.data if invocation.arguments is None else invocation.arguments.value
+        name = invocation.function
+        self._calls.append(MadeCall(name, given, self._now - self._began))
+        outcome = self._turn("function", name, self._functions)
+        if outcome is None:
+            outcome = Outcome(error="no-stub", title=f"no stub for the function {name}")
+        error = outcome.error
+        codes = [f"HTTP:{error}", error] if error.isdigit() else [error]
+        called = Called(
+            activation,
+            result=None if error else _made(outcome.result, given),
+            error=error,
+            codes=codes if error else [],
+            title=outcome.title or (f"the function {name} ended with {error}" if error else ""),
+        )
+        assert self._alone is not None
+        alone = self._alone
+        self._plan_ahead(outcome.after, lambda: alone.answer(called, self._now))
 
     def _end_child(self, effect: Launch, activation: int, data: Any) -> None:
         outcome = self._turn("subflow", effect.definition, self._subflows)
@@ -329,94 +397,6 @@ class Rehearsal:
         return told[min(used, len(told) - 1)]
 
 
-class _Watched(Alone):
-    """An instance in memory whose every move is noted."""
-
-    def __init__(self, plan: Plan, data: Any, *, now: float) -> None:
-        self.moments: list[Moment] = []
-        self._recorder = Recorder()
-        self._began = now
-        self._effects: list[tuple[str, Effect]] = []
-        super().__init__(plan, data, now=now, id="test")
-
-    def take_effects(self) -> list[tuple[str, Effect]]:
-        """What it asked of the outside since the last time, with the name that the definition has for it."""
-        effects, self._effects = self._effects, []
-        return effects
-
-    def tell(self, cause: Cause, now: float) -> None:
-        """Move it by a cause."""
-        self._move(cause, now)
-
-    def path(self, states: Mapping[str, str]) -> list[str]:
-        """The states that it was in."""
-        return [states[entry.position] for entry in self._recorder.entries if entry.position in states]
-
-    def _move(self, cause: Cause, now: float) -> bool:
-        recorder = self._recorder
-        burst = RecordedBurst(self._plan, self._instance, recorder, now=now, limits=LIMITS, find_plan=no_other)
-        taken = burst.apply(cause)
-        notes, recorder.notes = recorder.notes, []
-        if not taken:
-            return False
-        made = burst.close([True])
-        self._instance = made.instance
-        positions = {note.event: note.position for note in notes if note.what == "published"}
-        for effect in made.effects:
-            name = ""
-            if isinstance(effect, Publish):
-                node = self._plan.nodes[positions[effect.event["id"]]]
-                assert isinstance(node, Emit)
-                name = node.name
-            self._effects.append((name, effect))
-        reason = self._instance.reason
-        why = "" if reason is None else f"{reason.type}: {reason.title} ({reason.reference or '/'})"
-        self.moments.append(Moment(now - self._began, cause, notes, self._instance.status, why))
-        return True
-
-
 def _made(data: Any, given: Any) -> Any:
     """The data of a stub, which may be made from what it was given."""
     return data(given) if callable(data) else data
-
-
-def _answers(plan: Plan) -> dict[str, EventMatch | None]:
-    """The reply that each event waits for which the definition publishes: of the same action, or callback state."""
-    found: dict[str, EventMatch | None] = {}
-
-    def look(node: AnyNode) -> None:
-        inside = list(_inside(node))
-        if isinstance(node, Do) and node.task:
-            echoes = [
-                accept.match
-                for each in _below(node)
-                if isinstance(each, Await)
-                for accept in each.accepts
-                if accept.echo
-            ]
-            for each in _below(node):
-                if isinstance(each, Emit):
-                    found[each.name] = echoes[0] if echoes else found.get(each.name)
-        for each in inside:
-            look(each)
-
-    look(plan.root)
-    return found
-
-
-def _inside(node: AnyNode) -> Iterator[AnyNode]:
-    match node:
-        case Do():
-            yield from node.body.nodes.values()
-        case Fork():
-            yield from node.branches
-        case Loop():
-            yield node.body
-        case _:
-            return
-
-
-def _below(node: AnyNode) -> Iterator[AnyNode]:
-    for each in _inside(node):
-        yield each
-        yield from _below(each)

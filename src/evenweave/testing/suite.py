@@ -10,7 +10,7 @@ from msgspec import Struct
 from evenweave import source
 from evenweave.cli.bundle import read_bytes
 from evenweave.cli.files import TESTS
-from evenweave.plan.nodes import Child, Emit
+from evenweave.plan.nodes import Call, Child, Emit
 from evenweave.testing import document as documents
 from evenweave.testing.flow import Flow, NotValid
 from evenweave.testing.verdict import differences
@@ -111,7 +111,7 @@ def _names(flow: Flow) -> Mapping[str, list[str]]:
     return {
         "event": sorted({accept.match.name for accept in flow.plan.accepts}),
         "state": [state.name for state in flow.workflow.states],
-        "function": [],
+        "function": sorted({node.function for node in nodes if isinstance(node, Call) and node.outside is not None}),
         "subflow": sorted({node.definition for node in nodes if isinstance(node, Child)}),
     }
 
@@ -140,6 +140,9 @@ def _play(run: Rehearsal, test: documents.Test) -> None:
     for name, replies in test.stubs.events.items():
         for each in replies:
             run.reply(name, each.data, event=each.event, after=each.after, **each.attributes)
+    for name, outcomes in test.stubs.functions.items():
+        for each in outcomes:
+            run.function(name, each.data, error=each.error, title=each.title, after=each.after)
     for name, outcomes in test.stubs.subflows.items():
         for each in outcomes:
             run.subflow(name, each.data, error=each.error, title=each.title, after=each.after)

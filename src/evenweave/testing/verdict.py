@@ -24,7 +24,7 @@ class Difference(Struct, frozen=True):
     """A difference.
 
     Attributes:
-        code: Which expectation was not met: one of ``TE201`` to ``TE209``.
+        code: Which expectation was not met: one of ``TE201`` to ``TE211``.
         pointer: Where in ``expect`` that stands.
         message: What came instead.
     """
@@ -45,6 +45,8 @@ def differences(expect: dict[str, Any], run: Rehearsal) -> Iterator[Difference]:
         yield from _path(expect["path"], run.path)
     if "published" in expect:
         yield from _published(expect["published"], run)
+    if "calls" in expect:
+        yield from _calls(expect["calls"], run)
     error = run.error
     if "status" in expect and run.status != expect["status"]:
         why = "" if error is None else f": {error.type}: {error.title} ({error.reference or '/'})"
@@ -114,6 +116,28 @@ def _event(item: Any, event: Published, at: str) -> Iterator[Difference]:
         assert written is not None
         if abs(written.milliseconds / 1000 - event.at_s) > 0.0005:
             yield Difference("TE202", f"{at}/after", f"{event.name} was published after {event.at_s:g} s")
+
+
+def _calls(expected: list[Any], run: Rehearsal) -> Iterator[Difference]:
+    for index, (item, call) in enumerate(zip(expected, run.calls, strict=False)):
+        at = f"/calls/{index}"
+        wanted: dict[str, Any] = {"function": item} if isinstance(item, str) else item
+        if wanted["function"] != call.function:
+            yield Difference("TE211", at, f"{call.function} was called here: {_show(call.arguments)}")
+            return
+        if "arguments" in wanted:
+            what = f"the arguments of {call.function}"
+            found = next(
+                _compare("TE211", f"{at}/arguments", what, wanted["arguments"], call.arguments, exact=True), None
+            )
+            if found is not None:
+                yield found
+                return
+    if len(run.calls) > len(expected):
+        at = f"/calls/{len(expected) - 1}" if expected else "/calls"
+        yield Difference("TE211", at, f"it went on to call {run.calls[len(expected)].function}")
+    elif len(expected) > len(run.calls):
+        yield Difference("TE211", f"/calls/{len(run.calls)}", "this was not called")
 
 
 def _continues(expected: dict[str, Any], actual: tuple[str, str, Any] | None) -> Iterator[Difference]:

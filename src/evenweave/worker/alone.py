@@ -15,7 +15,7 @@ from evenweave.worker.view import current_data
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evenweave.engine import Cause, Instance
+    from evenweave.engine import Cause, Instance, Step
     from evenweave.engine.calling import Invocation
     from evenweave.plan.nodes import Accept, Plan
 
@@ -160,7 +160,7 @@ class Alone:
         return came.channel
 
     def _move(self, cause: Cause, now: float) -> bool:
-        made = step(self._plan, self._instance, [cause], now=now)
+        made = self._step(cause, now)
         if not made.taken[0]:
             return False
         self._instance = made.instance
@@ -175,3 +175,7 @@ class Alone:
                 case _:
                     pass
         return True
+
+    def _step(self, cause: Cause, now: float) -> Step:
+        """Run a burst; who watches it runs one that is recorded."""
+        return step(self._plan, self._instance, [cause], now=now)
