@@ -35,18 +35,11 @@ on conflict (id) do update set status = excluded.status, state = excluded.state,
 Transition = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
 
 
-class SqliteFloor:
-    """The floor on SQLite, WAL and synchronous=FULL."""
+class Orders:
+    """What an order does, on any store."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._loop = asyncio.get_running_loop()
-        self._queue: deque[tuple[Transition, asyncio.Future[None]]] = deque()
-        self._wake = threading.Event()
-        self._stop = False
+    def __init__(self) -> None:
         self._number = 0
-        self._thread = threading.Thread(target=self._write, daemon=True)
-        self._thread.start()
 
     async def place(self, order: dict[str, Any]) -> None:
         """Run an order."""
@@ -61,6 +54,23 @@ class SqliteFloor:
         data["payment"] = _DECODE(reply)
         assert data["payment"]["status"] == "success"
         await self._put(((number, "completed", "C", _ENCODE(data)), (number, "paid", reply), ("shipment", reply)))
+
+    def _put(self, transition: Transition) -> asyncio.Future[None]:
+        raise NotImplementedError
+
+
+class SqliteFloor(Orders):
+    """The floor on SQLite, WAL and synchronous=FULL."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[tuple[Transition, asyncio.Future[None]]] = deque()
+        self._wake = threading.Event()
+        self._stop = False
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
 
     async def close(self) -> None:
         """Stop the writer."""

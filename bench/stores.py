@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import postgres
 from floor import SqliteFloor
 from subject import Subject
 
@@ -52,6 +53,10 @@ async def _sqlite_subject(folder: Path) -> Engine:
     return await Subject.start(folder / "subject.db")
 
 
+async def _postgres_floor(_: Path) -> Engine:
+    return await postgres.PostgresFloor.start()
+
+
 STORES = (
     Store(
         name="sqlite",
@@ -59,5 +64,12 @@ STORES = (
         floor=_sqlite_floor,
         subject=_sqlite_subject,
         dbos=lambda folder: f"sqlite:///{folder / 'dbos.db'}",
+    ),
+    Store(
+        name="postgresql",
+        missing=postgres.missing,
+        floor=_postgres_floor,
+        subject=postgres.open_subject,
+        dbos=lambda _: postgres.name_database("evenweave_bench_dbos"),
     ),
 )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evenweave.app import Whole
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from evenweave.adapters.brokers.embedded import EmbeddedBroker
+    from evenweave.adapters.catalogs.local import LocalCatalog
+    from evenweave.worker import Engine
 
 AT_ONCE = 256
 _DOCUMENTS = {
@@ -57,10 +61,21 @@ events:
 """
 
 
+class Parts(Protocol):
+    """What an order needs; they run."""
+
+    catalog: LocalCatalog
+    broker: EmbeddedBroker
+    engine: Engine
+
+    async def stop(self) -> None:
+        """Stop them."""
+
+
 class Subject:
     """Evenweave with the services of the workload as coroutines in the same process."""
 
-    def __init__(self, whole: Whole) -> None:
+    def __init__(self, whole: Parts) -> None:
         self.whole = whole
         self._waiting: dict[str, asyncio.Future[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -68,7 +83,11 @@ class Subject:
     @classmethod
     async def start(cls, path: Path) -> Subject:
         """Serve from a database file."""
-        whole = await Whole.start(path)
+        return await cls.serve(await Whole.start(path))
+
+    @classmethod
+    async def serve(cls, whole: Parts) -> Subject:
+        """Serve by parts that run."""
         for name, operations in _DOCUMENTS.items():
             await whole.catalog.register(name, _document(name, operations))
         await whole.engine.register("orders.yaml", _DEFINITION)

@@ -5,11 +5,13 @@ Each part serves until `stop`. Faces are put in front of them by who calls this:
 
 from __future__ import annotations
 
+import importlib
 import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from evenweave.adapters.brokers.embedded import MIGRATIONS as BROKER_MIGRATIONS
@@ -28,14 +30,18 @@ from evenweave.adapters.sqlite.backup import back_up as copy_database
 from evenweave.adapters.sqlite.inspection import Inspection, inspect
 from evenweave.adapters.stores.sqlite import MIGRATIONS as STORE_MIGRATIONS
 from evenweave.adapters.stores.sqlite import SqliteStore
+from evenweave.errors import EvenweaveError
 from evenweave.worker import Engine, Settings
+from evenweave.worker.leasing import LeaseReader
 from evenweave.worker.reading import FeedReader, LogReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from types import ModuleType
 
     from evenweave.ports.broker import Broker, Subscription
+    from evenweave.ports.catalog import Catalog
     from evenweave.ports.clock import Clock
     from evenweave.ports.functions import Functions, Secrets
     from evenweave.runtime.rules import Rules
@@ -44,6 +50,8 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 PORTS = {"dev": 7400, "catalog": 7401, "engine": 7402, "runtime": 7403}
 TENANT = "default"
+WORKERS = "evenweave.workers"
+"""The group by which the workers on a shared store take events, by leases."""
 _STORE_QUERIES = {
     "instances are faulted": "select count(*) from instances where status = 'faulted'",
     "instances are suspended": "select count(*) from instances where status = 'suspended'",
@@ -154,29 +162,91 @@ class EnginePart:
         *,
         catalog: str,
         runtime: str,
+        store: str = "",
         settings: Settings | None = None,
         clock: Clock | None = None,
         spans: Spans | None = None,
         outside: Outside | None = None,
     ) -> EnginePart:
-        """Serve from ``data/engine.db``; ``catalog`` and ``runtime`` are where those listen."""
-        clock, settings, outside = clock or SystemClock(), settings or Settings(), outside or Outside()
+        """Serve from ``data/engine.db``, or as one of the workers on a PostgreSQL database.
+
+        Args:
+            data: The folder of the file.
+            catalog: Where the Catalog listens.
+            runtime: Where the Runtime listens.
+            store: The URL of the database; empty for the file.
+            settings: Bounds and times.
+            clock: The time.
+            spans: Makes spans of bursts.
+            outside: How calls to functions reach the outside.
+        """
+        clock, outside = clock or SystemClock(), outside or Outside()
         resources = AsyncExitStack()
         async with resources:
-            database = Database.open(data / "engine.db", [STORE_MIGRATIONS])
-            resources.push_async_callback(database.close)
             broker = RemoteBroker(runtime)
             resources.push_async_callback(broker.close)
             operations = RemoteCatalog(catalog)
             resources.push_async_callback(operations.close)
-            store = SqliteStore(database, clock, tenant=TENANT)
-            reader = LogReader(store, broker, clock, group=settings.group, wait_s=settings.poll_s)
+            if store:
+                part = await cls.share(
+                    store, broker, operations, settings=settings, clock=clock, spans=spans, outside=outside
+                )
+                resources.push_async_callback(part.stop)
+                return cls(part.engine, resources.pop_all())
+            settings = _replacing(settings or Settings(), WORKERS)
+            database = Database.open(data / "engine.db", [STORE_MIGRATIONS])
+            resources.push_async_callback(database.close)
+            rows = SqliteStore(database, clock, tenant=TENANT)
+            reader = LogReader(rows, broker, clock, group=settings.group, wait_s=settings.poll_s)
             functions = outside.open_functions()
             resources.push_async_callback(functions.close)
             engine = Engine(
-                store,
+                rows,
                 broker,
                 operations,
+                clock,
+                reader=reader,
+                subscribed=reader.subscribed,
+                settings=settings,
+                tenant=TENANT,
+                spans=spans,
+                functions=functions,
+                secrets=outside.open_secrets(),
+            )
+            await engine.start()
+            resources.push_async_callback(engine.stop)
+            return cls(engine, resources.pop_all())
+
+    @classmethod
+    async def share(
+        cls,
+        store: str,
+        broker: Broker,
+        catalog: Catalog,
+        *,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        spans: Spans | None = None,
+        outside: Outside | None = None,
+    ) -> EnginePart:
+        """Be one of the workers on a PostgreSQL database; they take events by leases, as a group of their own.
+
+        Raises:
+            evenweave.errors.EvenweaveError: The database cannot be used, or its driver is not installed.
+        """
+        clock, settings, outside = clock or SystemClock(), settings or Settings(), outside or Outside()
+        settings = _replacing(msgspec.structs.replace(settings, group=WORKERS), settings.group)
+        resources = AsyncExitStack()
+        async with resources:
+            rows = await _postgres().PostgresStore.open(store, clock, tenant=TENANT)
+            resources.push_async_callback(rows.close)
+            reader = LeaseReader(rows, broker, clock, wait_s=settings.poll_s)
+            functions = outside.open_functions()
+            resources.push_async_callback(functions.close)
+            engine = Engine(
+                rows,
+                broker,
+                catalog,
                 clock,
                 reader=reader,
                 subscribed=reader.subscribed,
@@ -253,6 +323,23 @@ class Whole:
     async def stop(self) -> None:
         """Stop taking events, write what is queued and let go of the file."""
         await self._resources.aclose()
+
+
+def _replacing(settings: Settings, group: str) -> Settings:
+    """An installation that came from another kind of store gives up the group by which it took events there."""
+    return msgspec.structs.replace(settings, replaces=group)
+
+
+def _postgres() -> ModuleType:
+    """The adapter, which only those need that have its driver."""
+    try:
+        return importlib.import_module("evenweave.adapters.stores.postgres")
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise EvenweaveError(
+            "the driver of PostgreSQL is not installed", 'install it with pip install "evenweave[postgres]"'
+        ) from None
 
 
 def remote_broker(url: str) -> Broker:

@@ -14,6 +14,7 @@ from evenweave.errors import EvenweaveError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from evenweave.engine import Instance, Status
 
@@ -472,6 +473,14 @@ class Store(Protocol):
         Raises:
             StoreRefused: What was queued cannot be written.
             StoreUnavailable: The store cannot write now.
+        """
+        ...
+
+    def exclusively(self) -> AbstractAsyncContextManager[None]:
+        """While it is entered, no other worker changes definitions or what the engine is subscribed to.
+
+        Raises:
+            StoreUnavailable: The store does not answer, or another worker takes too long.
         """
         ...
 

@@ -78,6 +78,12 @@ def replay_id(event: Event) -> str:
     return str(event.get(_REPLAY, ""))
 
 
+def replay_name(event: Event) -> str:
+    """Return the id by which an event is known to have been taken: of a replay it is another one each time."""
+    replay = replay_id(event)
+    return f"{event['id']}\0{replay}" if replay else str(event["id"])
+
+
 def find_addressee(body: bytes) -> str:
     """Return the group that an event in the log is for, empty where that is all. Most bodies are only searched."""
     return str(_decode_marks(body).replayfor) if _FOR_IN_JSON in body else ""

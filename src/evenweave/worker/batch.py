@@ -85,6 +85,7 @@ class Batch:
         spans: Spans | None = None,
     ) -> None:
         self.transaction = store.begin()
+        self.transaction.rely(definitions.version)
         self.definitions = definitions
         self.settings = settings
         self.tenant = tenant

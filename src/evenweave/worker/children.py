@@ -10,7 +10,7 @@ import structlog
 
 from evenweave.engine import Arrival, Cause, ChildEnded
 from evenweave.engine.codec import UnreadableState
-from evenweave.ports.store import StoreRefused, StoreUnavailable
+from evenweave.ports.store import Expected, StoreRefused, StoreUnavailable
 from evenweave.worker import identity
 from evenweave.worker.batch import Block
 from evenweave.worker.delay import after_failures, pause
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evenweave.worker.mover import Mover
 
 AT_ONCE = 256
+OTHERS_S = 5.0
 
 _CAUSE = msgspec.msgpack.Decoder(Cause)
 _LAUNCHED = msgspec.msgpack.Decoder(Launched)
@@ -69,7 +70,19 @@ class Children:
                 self._log.warning("notices wait for the store", error=str(error))
                 await pause(self._clock, after_failures(failures))
                 continue
+            if self._mover.store.is_shared:
+                read = await self._wait_for_others()
+            else:
+                await self._wake.wait()
+
+    async def _wait_for_others(self) -> int | None:
+        """Wait for notices; after a while, those of workers that are gone are looked for, from the beginning."""
+        timer = self._clock.call_later(OTHERS_S, self._wake.set)
+        try:
             await self._wake.wait()
+        finally:
+            timer.cancel()
+        return None if self._waiting else 0
 
     async def _read(self, after: int) -> int | None:
         """Find whom notices are for; how far was read, until there are no more."""
@@ -99,6 +112,7 @@ class Children:
 
     async def _move_in_one(self, instances: Sequence[str], block: Block | None = None) -> None:
         async def work(batch: Batch) -> None:
+            await batch.transaction.expect(Expected(instances=instances))
             for instance in instances:
                 for notice in await batch.transaction.notices(instance):
                     if not await self._take(batch, instance, notice):

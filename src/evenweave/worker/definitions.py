@@ -135,9 +135,14 @@ class Flow:
 
 
 class Definitions:
-    """The table of definitions. It is replaced whole where one is registered or goes."""
+    """The table of definitions. It is replaced whole where one is registered or goes.
 
-    def __init__(self, registered: list[Registered]) -> None:
+    Attributes:
+        version: By which the store knows it (`evenweave.ports.store.Store.version`).
+    """
+
+    def __init__(self, registered: list[Registered], version: int = 0) -> None:
+        self.version = version
         flows: dict[str, list[Registered]] = {}
         for each in registered:
             flows.setdefault(each.row.id, []).append(each)

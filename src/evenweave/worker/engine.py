@@ -126,7 +126,10 @@ class Engine:
         if self._publishing is not None:
             self._store.when_outgoing(self._publishing.add)
             self._serve("publishing", self._publishing.run)
+            if self._store.is_shared:
+                self._serve("adopting", self._publishing.adopt)
         self._serve("subscribing", self._registrar.run)
+        self._serve("definitions", self._registrar.watch)
         self._serve("intake", self._intake.run)
         self._serve("reading", self._reader.run)
         self._serve("timers", self._timers.run)

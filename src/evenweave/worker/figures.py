@@ -90,6 +90,7 @@ class Figures:
         batches: How many events were taken in one transaction.
         deadlines: How many seconds after its time a deadline moved its instance.
         poisoned: Causes that made a step fail that must not fail.
+        conflicts: Transactions that were made again because another worker was faster.
         retries: Attempts to publish that failed and are made again.
         calls: Results of calls to functions that were consumed.
         results_dropped: Results of calls that nobody waited for any more.
@@ -104,6 +105,7 @@ class Figures:
         self.dead_letters: dict[str, int] = {}
         self.transactions = 0
         self.failures = 0
+        self.conflicts = 0
         self.bursts = 0
         self.nodes = 0
         self.published = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,13 @@ import structlog
 
 from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import UnknownSubscription
-from evenweave.ports.store import StoreRefused, StoreUnavailable
-from evenweave.runtime.deadletters import replay_id
+from evenweave.ports.store import StoreConflict, StoreRefused, StoreUnavailable
+from evenweave.runtime.deadletters import replay_name
 from evenweave.worker import identity
 from evenweave.worker.batch import Block, Poisoned
 from evenweave.worker.delay import after_failures, pause
 from evenweave.worker.reading import last_positions
-from evenweave.worker.routing import route
+from evenweave.worker.routing import foresee, route
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -72,6 +73,7 @@ class Intake:
         self._resubscribe = resubscribe
         self._size = mover.settings.batch
         self._failures = 0
+        self._conflicts = 0
         self._queued: deque[asyncio.Future[None]] = deque()
         self._unroutable: dict[Place, str] = {}
         self._refusals: dict[Place, _Refusal] = {}
@@ -95,6 +97,9 @@ class Intake:
                 await self._resubscribe()
             except _Stale:
                 continue
+            except StoreConflict:
+                self._conflicts += 1
+                self._reader.reset()
             except (StoreRefused, StoreUnavailable) as error:
                 self._failures += 1
                 self._reader.reset()
@@ -113,14 +118,16 @@ class Intake:
             if self._reader.epoch != epoch:
                 raise _Stale("reading began anew")
             taken[:] = [delivery for delivery in deliveries if batch.definitions.on(delivery.channel)]
+            if self._mover.store.is_shared:
+                await batch.transaction.expect(foresee(batch, taken))
             for delivery in taken:
                 await self._handle(batch, delivery)
-            for channel, position in last_positions(taken).items():
+            for channel, position in last_positions(taken).items() if self._reader.mode == "read" else ():
                 batch.transaction.advance(channel, position)
 
         while True:
             try:
-                moved = await self._mover.move(work, blocked=self._blocked(deliveries))
+                moved = await self._mover.move(work, blocked=self._blocked(deliveries), again=False)
             except _Unroutable as error:
                 self._unroutable[error.place] = error.message
                 self._mover.figures.poisoned += 1
@@ -160,8 +167,7 @@ class Intake:
         event = delivery.event
         if not self._mover.store.holds_log:
             # A replay is meant to come again (PROTOCOL section 3): each is an event of its own here.
-            replay = replay_id(event)
-            key = identity.dedupe_key(event["source"], f"{event['id']}\0{replay}" if replay else event["id"])
+            key = identity.dedupe_key(event["source"], replay_name(event))
             seen = await batch.transaction.see(key, delivery.digest)
             if seen == "again":
                 batch.tally.take(delivery.channel, "duplicate")
@@ -191,7 +197,13 @@ class Intake:
             raise _Unroutable(delivery, f"{type(error).__name__}: {error}") from error
         batch.tally.take(delivery.channel, outcome)
 
+    async def _let_others(self) -> None:
+        """Another worker was faster: wait a moment, longer each time, before the events are taken again."""
+        await asyncio.sleep(random.uniform(0.2, 1.0) * min(0.001 * 2**self._conflicts, 0.2))  # noqa: S311 - jitter
+
     async def _wait_for_room(self) -> None:
+        if self._conflicts:
+            await self._let_others()
         if self._failures:
             await pause(self._clock, after_failures(self._failures))
         while len(self._queued) >= self._mover.settings.in_flight:
@@ -213,7 +225,7 @@ class Intake:
             return
         error = done.exception()
         if error is None:
-            self._failures = 0
+            self._failures = self._conflicts = 0
             self._size = self._mover.settings.batch
             if self._unroutable or self._refusals:
                 for each in deliveries:
@@ -223,6 +235,10 @@ class Intake:
             self._mover.figures.settle(deliveries, self._clock.monotonic() - began, self._mover.now())
             return
         self._reader.reset()
+        if isinstance(error, StoreConflict):
+            self._conflicts += 1
+            self._mover.figures.conflicts += 1
+            return
         if not isinstance(error, StoreRefused):
             self._failures += 1
         elif error.own and deliveries:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
+from evenweave.ports.store import StoreConflict
 from evenweave.worker.batch import Batch, Poisoned
 from evenweave.worker.figures import Figures
 from evenweave.worker.turns import log_turns, name_cause
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from evenweave.worker.settings import Settings
     from evenweave.worker.spans import Spans
 
+CONFLICTS = 20
+"""After so many conflicts in a row, some seconds, whoever asked is told."""
+
 _NOBODY: Mapping[str, Block] = MappingProxyType({})
 
 
@@ -32,6 +37,15 @@ class Moved(NamedTuple):
 
     durable: asyncio.Future[None]
     instances: list[str]
+
+
+class _Work(NamedTuple):
+    """See `Mover.move`."""
+
+    work: Callable[[Batch], Awaitable[None]]
+    blocked: Mapping[str, Block]
+    definitions: Definitions | None
+    queued: Callable[[], None] | None
 
 
 class Mover:
@@ -87,6 +101,7 @@ class Mover:
         blocked: Mapping[str, Block] = _NOBODY,
         definitions: Definitions | None = None,
         queued: Callable[[], None] | None = None,
+        again: bool = True,
     ) -> Moved:
         """Do the work in one transaction and queue it.
 
@@ -95,7 +110,52 @@ class Mover:
             blocked: Instances that must not move, because the store refused their rows.
             definitions: What runs from this transaction on: batches behind it use them, unless it fails.
             queued: Called once the transaction is queued, before any other batch is made.
+            again: Whether to do the work again where another worker was faster (`StoreConflict`), before ``durable`` is
+                done; what then becomes of it, also an error of the work, is the future's.
         """
+        work_on = _Work(work, blocked, definitions, queued)
+        if not (again and self.store.is_shared):
+            return await self._move(work_on)
+        conflicts = 0
+        while True:
+            try:
+                moved = await self._move(work_on)
+                break
+            except StoreConflict:
+                conflicts += 1
+                if conflicts >= CONFLICTS:
+                    raise
+                await self._let_others(conflicts)
+        return Moved(asyncio.ensure_future(self._until_durable(work_on, moved, conflicts)), moved.instances)
+
+    async def adopt(self, definitions: Definitions, adopted: Callable[[], None]) -> None:
+        """Let a table of definitions run that is in the store already; then call ``adopted``, before any batch."""
+        async with self._turn:
+            self._definitions, self._replaced = definitions, None
+            adopted()
+
+    async def _until_durable(self, work: _Work, moved: Moved, conflicts: int) -> None:
+        current: Moved | None = moved
+        while True:
+            try:
+                if current is None:
+                    current = await self._move(work)
+                await current.durable
+                return
+            except StoreConflict:
+                conflicts += 1
+                if conflicts >= CONFLICTS:
+                    raise
+                await self._let_others(conflicts)
+                current = None
+
+    async def _let_others(self, conflicts: int) -> None:
+        """Wait a moment, longer each time."""
+        self.figures.conflicts += 1
+        await asyncio.sleep(random.uniform(0.2, 1.0) * min(0.002 * 2**conflicts, 0.2))  # noqa: S311 - jitter
+
+    async def _move(self, work_on: _Work) -> Moved:
+        work, blocked, definitions, queued = work_on
         poison: dict[tuple[str, str], str] = {}
         async with self._turn:
             while True:
@@ -125,6 +185,7 @@ class Mover:
                 break
             durable = asyncio.ensure_future(batch.transaction.queue())
             if definitions is not None:
+                definitions.version = self.definitions.version + 1
                 self._replaced = durable, self.definitions
                 self._definitions = definitions
             if queued is not None:

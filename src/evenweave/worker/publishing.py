@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from evenweave.worker.mover import Mover
 
 AT_ONCE = 200
+ADOPT_S = 2.0
 
 
 class Publishing:
@@ -58,6 +59,21 @@ class Publishing:
         if self._loaded:  # else `run` will find them in the store, in order
             self._waiting.extend(outgoing)
             self._wake.set()
+
+    async def adopt(self) -> None:
+        """Publish what workers left that are gone, until cancelled."""
+        failures = 0
+        while True:
+            await pause(self._clock, ADOPT_S if not failures else after_failures(failures))
+            try:
+                while rows := await self._mover.store.adopt(AT_ONCE):
+                    self._log.warning("events of a worker that is gone are published", events=len(rows))
+                    self._waiting.extend(rows)
+                    self._wake.set()
+                failures = 0
+            except StoreUnavailable as error:
+                failures += 1
+                self._log.warning("adopting waits for the store", error=str(error))
 
     async def run(self) -> None:
         """Serve until cancelled; begins with what an earlier run left."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import structlog
 
@@ -14,7 +14,7 @@ from evenweave.worker.delay import after_failures, pause
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from evenweave.ports.broker import Broker, Delivery, Subscription
+    from evenweave.ports.broker import Broker, Delivery, Mode, Subscription
     from evenweave.ports.clock import Clock
     from evenweave.ports.store import Store
 
@@ -24,7 +24,12 @@ class Reader(Protocol):
 
     Attributes:
         epoch: Grows when reading begins anew; what was read before and is not queued must be thrown away.
+        mode: How its group takes events: positions are stored for one that reads, none for one that shares leases.
     """
+
+    @property
+    def mode(self) -> Mode:
+        """See the class."""
 
     @property
     def epoch(self) -> int:
@@ -60,6 +65,8 @@ class Feed(Protocol):
 class FeedReader:
     """Reads the log in the engine's own database: positions are acknowledged in the engine's transactions."""
 
+    mode: ClassVar[Mode] = "read"
+
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
 
@@ -89,6 +96,8 @@ class LogReader:
     It begins after the positions in the engine's own store. What the engine committed is acknowledged so that the log
     can be trimmed; nothing is lost when an acknowledgement is.
     """
+
+    mode: ClassVar[Mode] = "read"
 
     def __init__(self, store: Store, broker: Broker, clock: Clock, *, group: str, wait_s: float) -> None:
         self.epoch = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +20,7 @@ from evenweave.worker.refusals import NotFound
 from evenweave.worker.registration import invalid, prepare, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from evenweave.engine import Instance
     from evenweave.ports.broker import Broker, Subscription
@@ -73,6 +74,7 @@ class Registrar:
         self._lock = asyncio.Lock()
         self._reconcile = asyncio.Event()
         self._agreed = asyncio.Event()
+        self._changed = asyncio.Event()
         self._log = structlog.get_logger("evenweave.registrar")
 
     @property
@@ -82,18 +84,20 @@ class Registrar:
 
     async def load(self) -> None:
         """Take up the definitions of an earlier run."""
+        version = await self._store.version()
         registered = [restore(row) for row in await self._store.definitions()]
         for each in registered:
             if each.row.broken:
                 self._log.error(
                     "a definition cannot run", definition=each.row.id, version=each.row.version, reason=each.row.broken
                 )
-        await self._mover.move(_nothing, definitions=Definitions(registered))
+        await self._mover.adopt(Definitions(registered, version), self._reader.reset)
+        self._store.when_defined(self._changed.set)
         self._reconcile.set()
 
     async def register(self, name: str, data: bytes, *, strict: bool) -> Registration:
         """See `Engine.register`."""
-        async with self._lock:
+        async with self._alone():
             registered, diagnostics = await prepare(name, data, self._catalog, now=self._mover.now())
             if strict and diagnostics:
                 raise invalid(name, source.strict(diagnostics))
@@ -115,7 +119,7 @@ class Registrar:
 
     async def remove(self, definition: str, version: str | None) -> None:
         """See `Engine.remove`."""
-        async with self._lock:
+        async with self._alone():
             flow = self._mover.definitions.flows.get(definition)
             retiring = [
                 each
@@ -134,7 +138,7 @@ class Registrar:
 
     async def disable(self, definition: str, version: str, *, disabled: bool) -> None:
         """See `Engine.disable`."""
-        async with self._lock:
+        async with self._alone():
             flow = self._mover.definitions.flows.get(definition)
             found = [each for each in (flow.registered if flow is not None else ()) if each.row.version == version]
             if not found:
@@ -162,7 +166,7 @@ class Registrar:
             await self._reconcile.wait()
             self._reconcile.clear()
             try:
-                async with self._lock:
+                async with self._alone():
                     await self._clean_up()
                     subscription = await self._subscribe(self._mover.definitions)
                     if subscription is not None:
@@ -177,6 +181,43 @@ class Registrar:
             else:
                 failures = 0
                 self._agreed.set()
+
+    async def watch(self) -> None:
+        """Take up what other workers change in the definitions, until cancelled."""
+        failures = 0
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                if await self._store.version() != self._mover.definitions.version:
+                    async with self._alone():
+                        pass
+            except StoreUnavailable as error:
+                failures += 1
+                self._changed.set()
+                self._log.warning("definitions wait for the store", error=str(error))
+                await pause(self._clock, after_failures(failures))
+            else:
+                failures = 0
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """While entered, nobody else changes definitions or subscriptions, and the table here is the newest."""
+        async with self._lock, self._store.exclusively():
+            await self._take_up_others()
+            yield
+
+    async def _take_up_others(self) -> None:
+        version = await self._store.version()
+        if version == self._mover.definitions.version:
+            return
+        known = {(each.row.id, each.row.digest): each for each in self._mover.definitions}
+        registered = []
+        for row in await self._store.definitions():
+            there = known.get((row.id, row.digest))
+            registered.append(restore(row) if there is None or there.plan is None else Registered(row, there.plan))
+        await self._mover.adopt(Definitions(registered, version), self._reader.reset)
+        self._reconcile.set()
 
     async def resubscribe(self) -> None:
         """The group is gone: return once there is one again."""
@@ -240,7 +281,7 @@ class Registrar:
         channels = sorted(wanted.channels())
         if not channels:
             return None
-        return await self._broker.subscribe(self._mover.settings.group, channels, mode="read")
+        return await self._broker.subscribe(self._mover.settings.group, channels, mode=self._reader.mode)
 
     async def _unsubscribe_superfluous(self) -> None:
         """Give up the channels that no definition needs, but only those that the engine knows that it subscribed.
@@ -253,6 +294,9 @@ class Registrar:
             return
         known = await self._store.positions()
         for subscription in await self._broker.subscriptions():
+            if subscription.group == self._mover.settings.replaces:
+                # Nobody reads by it any more, and the log keeps for it what it did not acknowledge.
+                await self._broker.unsubscribe(subscription.id)
             if subscription.group != self._mover.settings.group:
                 continue
             superfluous = sorted(set(subscription.positions) - definitions.channels())
@@ -296,7 +340,3 @@ class Registrar:
 
 def _changed(registered: Registered, **changes: bool) -> Registered:
     return Registered(msgspec.structs.replace(registered.row, **changes), registered.plan)
-
-
-async def _nothing(_: Batch) -> None:
-    pass

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from evenweave.engine import Arrival, Begin, correlate
 from evenweave.plan.nodes import Await
+from evenweave.ports.store import Expected
+from evenweave.runtime.deadletters import replay_name
 from evenweave.worker import identity
 from evenweave.worker.notices import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from evenweave.plan.nodes import EventMatch
+    from evenweave.ports.broker import Delivery
     from evenweave.worker.batch import Batch
     from evenweave.worker.definitions import Flow
     from evenweave.worker.working import Working
@@ -62,6 +67,27 @@ async def route(batch: Batch, channel: str, event: dict[str, Any], digest: bytes
     if unmatched:
         return "kept"
     return "consumed" if taken else "ignored"
+
+
+def foresee(batch: Batch, deliveries: Iterable[Delivery]) -> Expected:
+    """What routing these events is going to look up, so that a store that is far away is asked once for all of them."""
+    events: list[tuple[bytes, bytes]] = []
+    instances: dict[str, None] = {}
+    claims: dict[tuple[str, str], None] = {}
+    waits: dict[tuple[str, str, str], None] = {}
+    for delivery in deliveries:
+        channel, event = delivery.channel, delivery.event
+        events.append((identity.dedupe_key(event["source"], replay_name(event)), delivery.digest))
+        echo = correlate.echo(event)
+        if echo is not None:
+            instances[echo[0]] = None
+            continue  # whose event it is, is known; the rest is asked for where that is not so
+        for flow in batch.definitions.on(channel):
+            matches = flow.fitting(channel, event)
+            claims.update(((flow.id, key), None) for match in matches if (key := correlate.claim(match, event)))
+            if matches and not (flow.plan is not None and channel in flow.plan.start_channels):
+                waits.update(((flow.id, channel, key), None) for key in (*_keys(matches, event), ""))
+    return Expected(events, list(instances), list(claims), list(waits))
 
 
 async def give_or_hold(batch: Batch, working: Working, cause: Arrival) -> bool:

@@ -12,6 +12,7 @@ class Settings(Struct, frozen=True):
 
     Attributes:
         group: The group by which the engine takes events.
+        replaces: A group by which it took them before it came to this store; it is given up.
         keep_s: How long an event that nobody waits for is kept.
         kept: How many events are kept at most; beyond it the oldest are given up.
         batch: How many events are taken at a time.
@@ -25,6 +26,7 @@ class Settings(Struct, frozen=True):
     """
 
     group: str = "evenweave.engine"
+    replaces: str = ""
     keep_s: float = 3600.0
     kept: int = 100_000
     batch: int = 256

@@ -90,14 +90,15 @@ class Group:
     # What must still be true.
 
     @property
-    def events(self) -> Columns:
-        """Keys and digests of events to record, sorted."""
-        return _columns(sorted(self.lookups.sightings), 2)
+    def is_plain(self) -> bool:
+        """Whether there is nothing that is rare: nothing put aside, no instance removed, no definition changed."""
+        return not (self.removed or self.changes or any(each.parked for each in self.transactions))
 
     @property
-    def opened(self) -> list[str]:
-        """The instances to lock, sorted."""
-        return sorted(self.lookups.revisions)
+    def waits_known(self) -> list[tuple[str, int, int]]:
+        """The waits that were found where somebody keeps an event."""
+        found = {wait for at in self.unmatched for wait in self.lookups.waits.get(at, ())}
+        return [(wait.instance, wait.activation, wait.index) for wait in found]
 
     def lock_numbers(self, keys: LockKeys) -> list[int]:
         """The advisory locks of keys to take, sorted; see docs/design/postgres.md."""

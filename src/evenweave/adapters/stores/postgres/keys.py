@@ -11,12 +11,12 @@ ANY = "\0any"
 class LockKeys:
     """Makes the numbers. Advisory locks are of a whole database, so the schema is part of each."""
 
-    __slots__ = ("_head", "definitions", "reader")
+    __slots__ = ("_head", "definitions", "registrar")
 
     def __init__(self, schema: str, tenant: str) -> None:
         self._head = _join((schema, tenant))
         self.definitions = self._number("definitions")
-        self.reader = self._number("reader")
+        self.registrar = self._number("registrar")
 
     def key(self, definition: str, channel: str, key: str) -> int:
         """The lock of a correlation key (empty: of those without one) on a channel of a definition, or on `ANY`."""

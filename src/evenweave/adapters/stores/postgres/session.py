@@ -67,6 +67,7 @@ class Session:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(StoreUnavailable):
             await self._link.rows(self._sql["close_session"], self._tenant, self.id)
+            await self._link.rows(self._sql["close_batches"], self._tenant, self.id)
 
     def next_number(self) -> int:
         """A number that no other worker gives, larger than those given earlier by any, as far as the clocks know."""
@@ -86,10 +87,18 @@ class Session:
         """Say that the definitions changed; the transaction that changed them is committed."""
         self._told.set()
 
+    async def renew(self) -> None:
+        """Begin another session: nobody knows what became of the last batch of this one."""
+        self.id = uuid.uuid4().hex
+        with contextlib.suppress(StoreUnavailable):  # else it is entered with the next renewal
+            await self._enter()
+
     async def _enter(self) -> None:
         place = (socket.gethostname(), os.getpid(), LEASE_S)
         row = await self._link.row(self._sql["open_session"], self._tenant, self.id, *place)
         assert row is not None
+        # Behind it: rows of sessions that are not there are swept.
+        await self._link.rows(self._sql["open_batches"], self._tenant, self.id)
         self._number, self._began_ms, self._began = row["number"], row["now_ms"], time.monotonic()
 
     async def _keep(self) -> None:
@@ -102,6 +111,7 @@ class Session:
                         self._log.warning("the session was over: others have what it held", session=self.id)
                         await self._enter()
                     await self._link.rows(self._sql["sweep_sessions"], self._tenant)
+                    await self._link.rows(self._sql["sweep_batches"], self._tenant)
                     renewed = time.monotonic()
                 if self._on_tick is not None:
                     await self._on_tick()

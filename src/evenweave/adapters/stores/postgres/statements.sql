@@ -1,111 +1,20 @@
-Statements of the PostgreSQL store. Those of a batch come first, in the order in which they are run (PROTOCOL section 2).
+Statements of the PostgreSQL store. Those of a batch come first: the function has what PROTOCOL section 2 asks for.
 
--- name: see
-with seen as (
-    insert into dedupe (tenant, key, digest, at)
-    select $1, s.key, s.digest, $4 from unnest($2::bytea[], $3::bytea[]) as s (key, digest)
-    on conflict do nothing returning key
+-- name: commit
+select commit_batch_1(
+    $1::text, $2::text, $3::bigint, $4::float8, $5::bigint, $6::boolean, $7::bigint, $8::bytea[], $9::bytea[],
+    $10::bigint, $11::text[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::text[], $17::text[],
+    $18::bigint[], $19::integer[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[],
+    $26::text[], $27::text[], $28::text[], $29::text[], $30::bigint[], $31::text[], $32::text[], $33::text[],
+    $34::text[], $35::text[], $36::bigint[], $37::float8[], $38::float8[], $39::float8[], $40::text[], $41::bytea[],
+    $42::text[], $43::text[], $44::text[], $45::text[], $46::text[], $47::bigint[], $48::float8[], $49::float8[],
+    $50::bytea[], $51::text[], $52::bigint[], $53::float8[], $54::bytea[], $55::bigint[], $56::text[], $57::text[],
+    $58::bytea[], $59::bigint[], $60::text[], $61::text[], $62::bigint[], $63::text[], $64::text[], $65::text[],
+    $66::text[], $67::text[], $68::text[], $69::bigint[], $70::integer[], $71::text[], $72::text[], $73::text[],
+    $74::text[], $75::bigint[], $76::integer[], $77::bigint[], $78::bigint[], $79::text[], $80::text[], $81::text[],
+    $82::float8[], $83::bytea[], $84::bigint[], $85::bigint[], $86::text[], $87::text[], $88::text[], $89::bytea[],
+    $90::text[], $91::bigint[], $92::text[], $93::bigint[], $94::bytea[]
 )
-select (select count(*) from seen) as added,
-    (select count(*) from dedupe where tenant = $1 and key = any ($2::bytea[])) as known
-
--- name: lock
-select id, revision from instances where tenant = $1 and id = any ($2::text[]) order by id for no key update
-
--- name: lock_keys
-select pg_advisory_xact_lock(key) from unnest($1::bigint[]) as key
-
--- name: look_for_waits
-select w.definition, w.channel, w.key, w.instance, w.activation, w.accept
-from (select distinct * from unnest($2::text[], $3::text[], $4::text[]) as q (definition, channel, key)) as q
-join waits w on w.tenant = $1 and w.definition = q.definition and w.channel = q.channel and w.key = q.key
-order by w.sequence
-
--- name: look_for_claims
-select c.definition, c.key, c.instance
-from (select distinct * from unnest($2::text[], $3::text[]) as q (definition, key)) as q
-join correlations c on c.tenant = $1 and c.definition = q.definition and c.key = q.key
-
--- name: look_for_kept
-select exists (
-    select 1 from unnest($2::text[], $3::text[], $4::text[]) as q (definition, channel, key)
-    join kept k on k.tenant = $1 and k.definition = q.definition and k.channel = q.channel and k.key = q.key
-    where k.sequence <> all ($5::bigint[])
-) or exists (
-    select 1 from unnest($6::text[], $7::text[]) as q (definition, channel)
-    join kept k on k.tenant = $1 and k.definition = q.definition and k.channel = q.channel
-    where k.sequence <> all ($5::bigint[])
-) or exists (
-    select 1 from unnest($8::text[], $9::text[]) as q (definition, key)
-    join kept k on k.tenant = $1 and k.definition = q.definition and k.key = q.key
-    where k.sequence <> all ($5::bigint[])
-)
-
--- name: write
-with added as (
-    insert into instances
-        (tenant, id, definition, version, digest, status, revision, started, updated, due, parent, state)
-    select $1, n.* from unnest(
-        $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::float8[], $9::float8[],
-        $10::float8[], $11::text[], $12::bytea[]
-    ) as n on conflict do nothing returning 1
-), changed as (
-    update instances i set definition = n.definition, version = n.version, digest = n.digest, status = n.status,
-        revision = n.revision, updated = n.updated, due = n.due, state = n.state
-    from unnest(
-        $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::float8[], $20::float8[],
-        $21::bytea[]
-    ) as n (id, definition, version, digest, status, revision, updated, due, state)
-    where i.tenant = $1 and i.id = n.id
-), logged as (
-    insert into history (tenant, instance, revision, at, causes)
-    select $1, n.* from unnest($22::text[], $23::bigint[], $24::float8[], $25::bytea[]) as n
-    on conflict do nothing returning 1
-), put as (
-    insert into outbox (tenant, session, sequence, instance, channel, event)
-    select $1, $26, n.* from unnest($27::bigint[], $28::text[], $29::text[], $30::bytea[]) as n
-), sent as (
-    delete from outbox where sequence = any ($31::bigint[])
-), positioned as (
-    insert into positions (tenant, channel, log, position)
-    select $1, n.* from unnest($32::text[], $33::text[], $34::bigint[]) as n
-    on conflict (tenant, channel) do update set log = excluded.log, position = excluded.position
-)
-select (select count(*) from added) as added, (select count(*) from logged) as logged,
-    (select count(*) from tombstones where tenant = $1 and instance = any ($2::text[])) as buried,
-    (select version from definitions_versions where tenant = $1) as version,
-    pg_current_xact_id()::text as transaction
-
--- name: release
-delete from correlations c using unnest($2::text[], $3::text[]) as n (definition, key)
-where c.tenant = $1 and c.definition = n.definition and c.key = n.key
-
--- name: claim
-insert into correlations (tenant, definition, key, instance)
-select $1, n.* from unnest($2::text[], $3::text[], $4::text[]) as n
-on conflict (tenant, definition, key) do update set instance = excluded.instance
-
--- name: forget
-delete from waits w using unnest($2::text[], $3::bigint[], $4::integer[]) as n (instance, activation, accept)
-where w.tenant = $1 and w.instance = n.instance and w.activation = n.activation and w.accept = n.accept
-
--- name: listen
-insert into waits (tenant, definition, channel, key, instance, activation, accept)
-select $1, n.* from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::integer[]) as n
-
--- name: unkeep
-with gone as (delete from kept where sequence = any ($1::bigint[]) returning 1) select count(*) from gone
-
--- name: keep
-insert into kept (tenant, sequence, definition, channel, key, expires, event)
-select $1, n.* from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::bytea[]) as n
-
--- name: unhold
-with gone as (delete from inbox where sequence = any ($1::bigint[]) returning 1) select count(*) from gone
-
--- name: hold
-insert into inbox (tenant, sequence, instance, kind, channel, cause)
-select $1, n.* from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::bytea[]) as n
 
 -- name: park
 insert into parked (tenant, instance, channel, event, reason, at)
@@ -147,10 +56,21 @@ delete from definitions where tenant = $1 and id = $2 and digest = $3 and not ex
 insert into definitions_versions (tenant, version) values ($1, 1)
 on conflict (tenant) do update set version = definitions_versions.version + 1
 
--- name: status_of
-select pg_xact_status($1::text::xid8)
+-- name: give_up
+update batches set number = $3 where tenant = $1 and session = $2 and number = $3 - 1 returning 1
 
 -- Look-ups of a batch that is being made.
+
+-- name: look_for_waits
+select w.definition, w.channel, w.key, w.instance, w.activation, w.accept
+from (select distinct * from unnest($2::text[], $3::text[], $4::text[]) as q (definition, channel, key)) as q
+join waits w on w.tenant = $1 and w.definition = q.definition and w.channel = q.channel and w.key = q.key
+order by w.sequence
+
+-- name: look_for_claims
+select c.definition, c.key, c.instance
+from (select distinct * from unnest($2::text[], $3::text[]) as q (definition, key)) as q
+join correlations c on c.tenant = $1 and c.definition = q.definition and c.key = q.key
 
 -- name: fetch_states
 select i.id, i.revision, case when i.revision <> q.revision then i.state end as state
@@ -198,16 +118,6 @@ where tenant = $1 and instance = $2 and kind <> 'event' order by sequence
 
 -- name: pending
 select 1 from calls where tenant = $1 and instance = $2 and activation = $3
-
--- name: end_calls
-delete from calls c using unnest($2::text[], $3::bigint[]) as gone (instance, activation)
-where c.tenant = $1 and c.instance = gone.instance and c.activation = gone.activation
-
--- name: call
-insert into calls (tenant, instance, activation, session, call)
-select $1, new.instance, new.activation, $2, new.call
-from unnest($3::text[], $4::bigint[], $5::bytea[]) as new (instance, activation, call)
-on conflict (tenant, instance, activation) do update set session = excluded.session, call = excluded.call
 
 -- name: take_over_calls
 with orphans as (
@@ -334,6 +244,12 @@ insert into sessions (tenant, id, number, host, process, expires)
 values ($1, $2, nextval('session_numbers'), $3, $4, clock_timestamp() + make_interval(secs => $5))
 returning number, (extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms
 
+-- name: open_batches
+insert into batches (tenant, session, number) values ($1, $2, 0) on conflict do nothing
+
+-- name: close_batches
+delete from batches where tenant = $1 and session = $2
+
 -- name: renew_session
 update sessions set expires = clock_timestamp() + make_interval(secs => $3) where tenant = $1 and id = $2 returning 1
 
@@ -345,8 +261,9 @@ delete from sessions s where s.tenant = $1 and s.expires < clock_timestamp()
 and not exists (select 1 from outbox o where o.tenant = $1 and o.session = s.id)
 and not exists (select 1 from calls c where c.tenant = $1 and c.session = s.id)
 
--- name: live_sessions
-select id from sessions where tenant = $1 and expires > clock_timestamp() order by id
+-- name: sweep_batches
+delete from batches b where b.tenant = $1
+and not exists (select 1 from sessions s where s.tenant = $1 and s.id = b.session)
 
 -- name: count_bytes
 select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_class c

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import asyncpg
@@ -39,7 +40,7 @@ from evenweave.ports.store import (
 from evenweave.runtime.figures import Commits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from evenweave.engine import Instance
     from evenweave.ports.clock import Clock
@@ -162,10 +163,22 @@ class PostgresStore:
         self._writer.put(transaction)
         return future
 
-    def commit_on(self, connection: asyncpg.Connection) -> Commit:
-        """What writes a group on a connection."""
-        now = self.clock.now() / 1000
-        return Commit(connection, self.sql, tenant=self.tenant, session=self.session.id, keys=self.keys, now=now)
+    def commit_on(self, connection: asyncpg.Connection, number: int) -> Commit:
+        """What writes a group on a connection, as the batch of this number."""
+        return Commit(
+            connection,
+            self.sql,
+            tenant=self.tenant,
+            session=self.session.id,
+            number=number,
+            keys=self.keys,
+            now=self.clock.now() / 1000,
+        )
+
+    async def give_up(self, connection: asyncpg.Connection, number: int) -> bool:
+        """Let the batch of this number never be committed any more; false where it is already."""
+        given_up = await connection.fetchval(self.sql["give_up"], self.tenant, self.session.id, number)
+        return given_up is not None
 
     async def recover(self, error: Exception) -> None:
         """A commit failed: forget everything that is not durable, and find out what may have been misjudged."""
@@ -220,6 +233,23 @@ class PostgresStore:
     async def definitions(self) -> Sequence[DefinitionRow]:
         """All definitions, in the order of registration."""
         return [DefinitionRow(**row) for row in await self._rows("definitions")]
+
+    @asynccontextmanager
+    async def exclusively(self) -> AsyncIterator[None]:
+        """Hold a lock of the session on a connection of its own; it goes with the connection."""
+        link = Link(self._url, "definitions", {"lock_timeout": "60s"})
+        try:
+            await link.rows("select pg_advisory_lock($1)", self.keys.registrar)
+            yield
+        finally:
+            await link.close()
+
+    async def take_up(self) -> Mapping[tuple[str, int], int] | None:
+        """Several processes may work on the store: the broker counts the attempts of each event."""
+        return None
+
+    async def let_go(self) -> None:
+        """The session ends with `close`."""
 
     async def version(self) -> int:
         """The version of the definitions."""

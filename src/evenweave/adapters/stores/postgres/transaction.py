@@ -325,6 +325,12 @@ class PostgresTransaction:
         """Put an event aside."""
         self.parked.append(Parked(0, instance, channel, event, reason, at))
 
+    def suspect(self, log: str, position: int) -> None:
+        """The broker counts attempts."""
+
+    def acquit(self) -> None:
+        """The broker counts attempts."""
+
     def advance(self, channel: str, position: Position) -> None:
         """Store how far the channel was read."""
         self.positions[channel] = position

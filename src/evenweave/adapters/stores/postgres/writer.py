@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import structlog
 
+from evenweave.adapters.stores.postgres.commit import SUPERSEDED
 from evenweave.adapters.stores.postgres.errors import AGAIN, explain, is_lost, is_own
 from evenweave.adapters.stores.postgres.group import Group
 from evenweave.ports.store import StoreConflict, StoreRefused, StoreUnavailable
@@ -18,7 +19,6 @@ from evenweave.ports.store import StoreConflict, StoreRefused, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from evenweave.adapters.stores.postgres.commit import Commit
     from evenweave.adapters.stores.postgres.connections import Link
     from evenweave.adapters.stores.postgres.store import PostgresStore
     from evenweave.adapters.stores.postgres.transaction import PostgresTransaction
@@ -44,6 +44,7 @@ class Writer:
         self._link = link
         self._settle = settle
         self._queue: list[PostgresTransaction] = []
+        self._number = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -124,21 +125,24 @@ class Writer:
             return StoreRefused(f"the rows cannot be written: {type(error).__name__}: {error}", own=True)
         for tries in range(1, TRIES + 1):
             began = time.monotonic()
-            commit: Commit | None = None
+            sent = False
             try:
                 async with self._link.use() as connection:
-                    commit = store.commit_on(connection)
-                    await commit.run(group)
+                    sent = True
+                    await store.commit_on(connection, self._number + 1).run(group)
             except StoreConflict as error:
                 store.commits.failures += 1
                 return error
             except Exception as error:  # noqa: BLE001 - each has its answer
                 store.commits.failures += 1
-                if commit is not None and commit.transaction is not None and is_lost(error):
-                    became = await self._ask(commit.transaction)
-                    if became == "committed":
-                        self._log.warning("a commit's answer was lost, and it is there")
-                        return None
+                if sent and is_lost(error) and await self._is_there():
+                    self._log.warning("a commit's answer was lost, and it is there")
+                    return None
+                if getattr(error, "sqlstate", None) == SUPERSEDED and tries < TRIES:
+                    # The session was over for so long that it was swept.
+                    await store.session.renew()
+                    self._number = 0
+                    continue
                 if isinstance(error, AGAIN) and tries < TRIES:
                     await asyncio.sleep(random.uniform(0, 0.005 * tries))  # noqa: S311 - jitter
                     continue
@@ -146,21 +150,28 @@ class Writer:
                     self._log.error("a transaction failed", error=f"{type(error).__name__}: {error}")
                 explained = explain(error)
                 return explained if isinstance(explained, StoreRefused) else StoreUnavailable(str(explained))
+            self._number += 1
             store.commits.seconds.observe(time.monotonic() - began)
             store.commits.rows.observe(group.count_rows())
             return None
         raise AssertionError("the last try returns")
 
-    async def _ask(self, transaction: str) -> str:
-        """What became of a transaction: ``committed``, ``aborted``, or nothing where the server stays away."""
+    async def _is_there(self) -> bool:
+        """Whether a batch was committed whose answer was lost; one that was not can never be from now on.
+
+        Where the server stays away nobody knows: it is taken for not written. Its events come again and are known by
+        their keys if it was, and what it has to publish is adopted once this session is over.
+        """
         until = time.monotonic() + ASK_S
         while time.monotonic() < until:
             try:
                 async with self._link.use() as connection:
-                    status = await connection.fetchval(self._store.sql["status_of"], transaction)
+                    given_up = await self._store.give_up(connection, self._number + 1)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, StoreUnavailable):
-                status = None
-            if status in {"committed", "aborted"}:
-                return str(status)
-            await asyncio.sleep(0.1)
-        return ""
+                await asyncio.sleep(0.1)
+                continue
+            self._number += 1
+            return not given_up
+        await self._store.session.renew()
+        self._number = 0
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -32,6 +33,7 @@ from evenweave.ports.store import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from evenweave.adapters.sqlite import Database
     from evenweave.engine import Instance
@@ -168,6 +170,10 @@ class SqliteStore:
         """All definitions, in the order of registration."""
         rows = self.reader.rows(self.sql["definitions"], (self.tenant,))
         return [msgspec.convert(dict(zip(_DEFINITION, row, strict=True)), DefinitionRow, strict=False) for row in rows]
+
+    def exclusively(self) -> AbstractAsyncContextManager[None]:
+        """There is no other worker."""
+        return nullcontext()
 
     async def version(self) -> int:
         """Always the same: nobody else changes the definitions."""
