@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from workload import Figures, measure
 
+from evenweave.cli.process import tune_process
 from stores import STORES, Engine, Store
 
 IN_FLIGHT = (1, 16, 64, 256)
@@ -128,4 +129,5 @@ if __name__ == "__main__":
     parser.add_argument("--in-flight", type=int)
     parser.add_argument("--no-dbos", dest="dbos", action="store_false")
     quieten()
+    tune_process()
     write("results.json", asyncio.run(run(parser.parse_args())))

@@ -118,18 +118,15 @@ class Subject:
     async def _serve(self, group: str, inbound: str, outbound: str, status: str) -> None:
         broker = self.whole.broker
         subscription = await broker.subscribe(group, [inbound])
-        settling: asyncio.Task[None] | None = None
+        settling: asyncio.Future[Any] | None = None
         while True:
             deliveries = await broker.deliveries(subscription.id, AT_ONCE, 30)
             replies = [(outbound, _reply(delivery.event, group, outbound, status)) for delivery in deliveries]
             leases = [delivery.lease for delivery in deliveries]
             if settling is not None:
                 await settling
-            settling = asyncio.create_task(self._answer(subscription.id, replies, leases))
-
-    async def _answer(self, id_: str, replies: list[tuple[str, dict[str, Any]]], leases: list[str]) -> None:
-        await self.whole.broker.publish(replies)
-        await self.whole.broker.settle(id_, leases)
+            # In one iteration of the loop, so in one commit: the trigger is done if and only if its reply is there.
+            settling = asyncio.gather(broker.publish(replies), broker.settle(subscription.id, leases))
 
     async def _ship(self) -> None:
         broker = self.whole.broker

@@ -198,3 +198,19 @@ def test_program_assignments_do_not_share_what_they_change() -> None:
     assert jq.compile(source).first({"a": {"b": 1}}) == {"a": {"old": {"b": {"old": 9}}}}
     twice = jq.compile('(.a.x, .a) |= (if type == "object" then [., .] else 5 end) | .a[0].x = 6')
     assert twice.first({"a": {"x": 1}}) == {"a": [{"x": 6}, {"x": 5}]}
+
+
+@pytest.mark.parametrize(
+    ("source", "fields"),
+    [
+        (".order", ("order",)),
+        ('.order["id"]', ("order", "id")),
+        (".", ()),
+        (".items[0]", None),
+        (".a | .b", None),
+        (".a + .b", None),
+    ],
+)
+def test_program_names_the_fields_it_is_made_of(source: str, fields: tuple[str, ...] | None) -> None:
+    """A program that is nothing but fields of its input says which, so that they need not be evaluated."""
+    assert jq.compile(source).fields == fields

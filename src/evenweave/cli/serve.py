@@ -13,6 +13,7 @@ import click
 from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, Outside, RuntimePart, Whole
 from evenweave.cli.logs import configure_logs
 from evenweave.cli.options import ADDRESS, by_profile, catalog_url, functions, read_functions, read_resolve, runtime_url
+from evenweave.cli.process import new_loop, tune_process
 from evenweave.cli.remote import DEFAULTS
 from evenweave.cli.watching import Folder
 from evenweave.errors import EvenweaveError
@@ -218,7 +219,9 @@ def _outside(
 def _serve(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]], log_level: str) -> None:
     configure_logs(log_level)
     try:
-        asyncio.run(_run(part, start))
+        tune_process()
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_run(part, start))
     except EvenweaveError as error:
         raise click.ClickException(str(error)) from None
 

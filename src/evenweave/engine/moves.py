@@ -109,7 +109,10 @@ def _merged(burst: Burst, fiber: Fiber, data: Any, into: Into, result: Any) -> t
     elif into.to is not None:
         place = evaluate.path(into.to, data, burst.scope(fiber))
         try:
-            data = jq.setpath(data, place, merge(jq.getpath(data, place), result, unite=unite))
+            if len(place) == 1 and data.__class__ is dict and place[0].__class__ is str:
+                data = {**data, place[0]: merge(data.get(place[0]), result, unite=unite)}
+            else:
+                data = jq.setpath(data, place, merge(jq.getpath(data, place), result, unite=unite))
         except jq.JqError as error:
             raise Fault("data", f"{error} in ${{ {into.to.source} }}", into.to.reference) from None
     else:

@@ -11,7 +11,7 @@ from evenweave.jq.errors import JqError, JqLimitError
 from evenweave.jq.limits import Budget, out_of_fuel
 from evenweave.jq.outputs import make_finisher
 from evenweave.jq.parser import parse
-from evenweave.jq.reads import is_path_expression, top_level_reads
+from evenweave.jq.reads import field_path, is_path_expression, top_level_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +30,7 @@ class Parts:
         is_path: See :class:`Program`.
         finish: What every output has to go through.
         loops: Whether an evaluation can take more steps than the expression has parts, so that it needs a budget.
+        fields: See :class:`Program`.
     """
 
     code: Code
@@ -38,6 +39,7 @@ class Parts:
     is_path: bool
     finish: Callable[[Any, Budget], Any] | None = None
     loops: bool = True
+    fields: tuple[str, ...] | None = None
 
 
 def compile_parts(source: str, variables: Sequence[str]) -> Parts:
@@ -57,6 +59,7 @@ def compile_parts(source: str, variables: Sequence[str]) -> Parts:
         is_path=is_path_expression(tree, resolution),
         finish=make_finisher(tree, resolution),
         loops=resolution.loops,
+        fields=field_path(tree),
     )
 
 
@@ -77,11 +80,12 @@ class Program:
             outputs.
         is_path: Whether the program is a path expression, so that :meth:`paths` can work on it.
         single: Whether it has at most one output, so that :meth:`first` is all there is.
+        fields: The names of a program that is nothing but fields of its input, such as ``.order.id``; else ``None``.
     """
 
     __slots__ = (
         "_env", "_finish", "_make_paths", "_many", "_paths", "_quick", "_run",
-        "is_path", "reads", "single", "source", "variables",
+        "fields", "is_path", "reads", "single", "source", "variables",
     )  # fmt: skip
 
     def __init__(self, source: str, variables: Sequence[str], parts: Parts) -> None:
@@ -89,6 +93,7 @@ class Program:
         self.variables = tuple(variables)
         self.reads = parts.reads
         self.is_path = parts.is_path
+        self.fields = parts.fields
         self._make_paths = parts.make_paths
         self._paths: Run | None = None
         self._finish = parts.finish

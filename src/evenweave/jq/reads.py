@@ -32,7 +32,7 @@ def _collect(node: Node, paths: set[tuple[str, ...]], resolution: Resolution) ->
     """Add what a node reads of the input of the whole expression, which is also the node's own input."""
     match node:
         case syntax.Index():
-            path = _field_path(node)
+            path = field_path(node)
             if path is not None:
                 paths.add(path)
                 return
@@ -76,7 +76,8 @@ def _check_stage(node: Node, resolution: Resolution) -> None:
     """A later stage of a pipe reads only its own input: nothing to collect."""
 
 
-def _field_path(node: syntax.Index) -> tuple[str, ...] | None:
+def field_path(node: Node) -> tuple[str, ...] | None:
+    """The names of an expression that is nothing but fields of its input, from the outside in; ``.`` has none."""
     names: list[str] = []
     current: Node = node
     while isinstance(current, syntax.Index):

@@ -93,6 +93,8 @@ class Intake:
                     await self._take_suspects(deliveries, epoch, more=len(deliveries) >= size)
                 elif deliveries:
                     await self.take(deliveries, epoch)
+                    # The writer gets what is queued, and commits it while the next ones are taken.
+                    await asyncio.sleep(0)
             except UnknownSubscription:
                 await self._resubscribe()
             except _Stale:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.engine import correlate, evaluate
@@ -68,6 +69,7 @@ def enter(burst: Burst, fiber: Fiber, node: Emit) -> AnyNode | None:
     return leave(burst, fiber, node, NOTHING, node.then)
 
 
+@functools.lru_cache(maxsize=16)  # the bursts of a batch share their moment
 def stamp(now: float) -> str:
     """A time as CloudEvents writes it (RFC 3339, UTC, microseconds)."""
     return (_EPOCH + datetime.timedelta(seconds=now)).isoformat(timespec="microseconds") + "Z"
