@@ -30,7 +30,7 @@ def test_every_refused_feature_is_in_the_tables() -> None:
     """Each feature that SW590 names stands in a row that says so."""
     rows = [row for row in PAGE.read_text("utf-8").splitlines() if row.startswith("|") and "refused" in row]
     features = refused()
-    assert len(features) > 10
+    assert features
     assert [
         one for one in sorted(features) if not any(re.search(rf"refused[^|]*: {re.escape(one)}", row) for row in rows)
     ] == []

@@ -5,6 +5,7 @@ must be forgotten once; every id is used once.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -31,6 +32,7 @@ from evenweave.engine import (
     fresh,
     step,
 )
+from evenweave.engine.chance import draw
 from evenweave.plan.nodes import Plan
 from evenweave.plan.operation import Message, Operation
 from evenweave.plan.swf08 import Compiled
@@ -91,10 +93,19 @@ def make_plan(states: Any, *, located: str | None = None, head: str = HEAD, even
 class World:
     """One instance and everything around it."""
 
-    def __init__(self, plan: Plan, *, limits: Limits = LIMITS, name: str = "i1", strict: bool = True) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        limits: Limits = LIMITS,
+        name: str = "i1",
+        strict: bool = True,
+        chance: Callable[[str], float] = draw,
+    ) -> None:
         self.plan = plan
         self.limits = limits
         self.strict = strict
+        self.chance = chance
         self.now = EPOCH
         self.instance: Instance = fresh(plan, tenant="default", id=name, now=self.now)
         self.published: list[dict[str, Any]] = []
@@ -135,6 +146,16 @@ class World:
         self.settle()
         return taken
 
+    def wait(self) -> float:
+        """Let time pass until the next deadline; how long that took."""
+        due = self.instance.due
+        assert due is not None
+        seconds = due - self.now
+        self.now = due
+        assert self.move(Deadline())
+        self.settle()
+        return seconds
+
     def command(self, verb: Any, reason: str = "") -> None:
         """Give a command."""
         self.move(Command(verb, reason))
@@ -148,11 +169,11 @@ class World:
 
     def move(self, cause: Cause) -> bool:
         """Run a burst, twice, and keep its outcome."""
-        made = step(self.plan, self.instance, [cause], now=self.now, limits=self.limits)
+        made = step(self.plan, self.instance, [cause], now=self.now, limits=self.limits, chance=self.chance)
         state = codec.encode(made.instance)
         if self.strict:
             before = codec.encode(self.instance)
-            again = step(self.plan, codec.decode(before), [cause], now=self.now, limits=self.limits)
+            again = step(self.plan, codec.decode(before), [cause], now=self.now, limits=self.limits, chance=self.chance)
             assert (codec.encode(again.instance), again.taken) == (state, made.taken)
             assert msgspec.json.encode(again.effects) == msgspec.json.encode(made.effects)
             assert codec.encode(codec.decode(state)) == state

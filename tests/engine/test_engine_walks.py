@@ -31,7 +31,45 @@ states:
     defaultCondition: {transition: {nextState: Last, produceEvents: [{eventRef: told}]}}
   - {name: Last, type: event, exclusive: false, onEvents: [{eventRefs: [shipped]}, {eventRefs: [noted]}], end: true}
 """
+GUARDED = """
+timeouts: {actionExecTimeout: PT40S}
+states:
+  - name: Ask
+    type: operation
+    actions:
+      - {eventRef: {triggerEventRef: pay, resultEventRef: paid, resultEventTimeout: PT7S, data: '${ .n * 2 }'},
+          retryRef: again, retryableErrors: [late, wrong], actionDataFilter: {toStateData: .paid}}
+    onErrors: [{errorRefs: [late, wrong], transition: {nextState: Both, produceEvents: [{eventRef: told}]}}]
+    transition: Both
+  - name: Both
+    type: parallel
+    completionType: atLeast
+    numCompleted: 1
+    branches:
+      - {name: one, actions: [{eventRef: {triggerEventRef: pay, resultEventRef: paid}, retryRef: again,
+          retryableErrors: [late]}], timeouts: {branchExecTimeout: PT30S}}
+      - {name: two, actions: [{eventRef: {triggerEventRef: ship, resultEventRef: shipped}},
+          {functionRef: double, retryRef: again, retryableErrors: [wrong]}]}
+    timeouts: {stateExecTimeout: {single: PT20S, total: PT1M}}
+    onErrors: [{errorRef: late, transition: Wait}]
+    transition: Wait
+  - name: Wait
+    type: event
+    onEvents: [{eventRefs: [noted]}, {eventRefs: [paid]}]
+    timeouts: {eventTimeout: PT5S}
+    transition: Way
+  - name: Way
+    type: switch
+    eventConditions: [{eventRef: shipped, transition: Ask}]
+    defaultCondition: {end: true}
+    timeouts: {eventTimeout: PT5S, stateExecTimeout: PT9S}
+    onErrors: [{errorRef: wrong, end: {terminate: true}}]
+functions: [{name: double, type: expression, operation: '.n * 2'}]
+retries: [{name: again, delay: PT3S, multiplier: 2, jitter: 0.5, maxAttempts: 2}]
+errors: [{name: late, code: timeout}, {name: wrong, code: 'expression|data'}]
+"""
 STATES: dict[str, str] = {
+    "guarded": GUARDED,
     "mixed": MIXED,
     "switch": SWITCH + EXPRESSIONS,
     "collect any": COLLECT % "true" + EXPRESSIONS,
@@ -233,6 +271,6 @@ def test_walks_reach_every_kind_of_end() -> None:
                 world.walk(chance.randrange(5000))
             seen.add(world.status)
             published += len(world.published)
-    assert {"completed", "waiting", "faulted", "await", "sleep", "join"} <= seen
+    assert {"completed", "waiting", "faulted", "await", "sleep", "join", "retry"} <= seen
     assert published > 100
     assert len(PLANS) > len(STATES)

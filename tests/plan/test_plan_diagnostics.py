@@ -65,7 +65,6 @@ def test_code_is_reported_as_documented(code: str) -> None:
 
 
 CONTINUED = "end: {continueAs: {workflowId: other, workflowExecTimeout: PT1H}}"
-RETRIED = "functionRef: f, retryRef: r"
 STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
 
 
@@ -73,19 +72,10 @@ STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
     ("text", "what"),
     [
         (f"states: [{STATE}]\nkeepActive: true", "keepActive"),
-        (f"states: [{STATE}]\nautoRetries: true", "autoRetries"),
         (f"states: [{STATE}]\ntimeouts: {{workflowExecTimeout: PT1H}}", "a time-out of the workflow"),
         (f"states: [{STATE}]\nstart: {{stateName: A, schedule: R/PT1H}}", "a schedule"),
         (f"states: [{STATE.replace('end: true', 'end: {compensate: true}')}]", "compensation"),
         (f"states: [{STATE.replace('end: true', CONTINUED)}]", "a time-out of the workflow"),
-        (
-            f"states: [{STATE.replace('functionRef: f', RETRIED)}]\nretries: [{{name: r, maxAttempts: 2}}]",
-            "a retry",
-        ),
-        (
-            f"states: [{STATE.replace('end: true', 'end: true, timeouts: {stateExecTimeout: PT1S}')}]",
-            "a time-out of a state",
-        ),
     ],
 )
 def test_what_is_not_run_is_pointed_out(text: str, what: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 from msgspec import Struct
 
 from evenweave import jq
-from evenweave.engine import evaluate, life, migration
+from evenweave.engine import evaluate, guarding, life, migration
 from evenweave.engine.beginning import begin
 from evenweave.engine.causes import (
     Arrival,
@@ -26,6 +26,7 @@ from evenweave.engine.causes import (
     Migrate,
     Unknown,
 )
+from evenweave.engine.chance import draw
 from evenweave.engine.commands import command
 from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Fiber, Frame, Instance, Reason, copy, fresh
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
     FindPlan = Callable[[str, str], Plan | None]
     FindDefinition = Callable[[str, str], bool]
+    Chance = Callable[[str], float]
 
 __all__ = ["LIMITS", "Burst", "Limits", "Step", "fresh", "start", "step"]
 
@@ -82,6 +84,7 @@ def step(
     now: float,
     limits: Limits = LIMITS,
     find_plan: FindPlan = no_other,
+    chance: Chance = draw,
 ) -> Step:
     """Move the instance by all the causes, in order, in one burst.
 
@@ -94,11 +97,12 @@ def step(
         now: Seconds since the epoch.
         limits: What the burst may use up.
         find_plan: Finds the plan that a migration names.
+        chance: Draws the jitter of retries: a number from -1 to 1 for a seed, the same for the same seed.
 
     Raises:
         evenweave.engine.life.NotAllowed: A command that the status does not allow.
     """
-    burst = Burst(plan, instance, now=now, limits=limits, find_plan=find_plan)
+    burst = Burst(plan, instance, now=now, limits=limits, find_plan=find_plan, chance=chance)
     taken = [burst.apply(cause) for cause in causes]
     return burst.close(taken)
 
@@ -121,6 +125,7 @@ class Burst:
         effects: What it has asked of the outside.
         trace: The traceparent and tracestate that published events carry.
         find_plan: Finds the plan that a migration names.
+        chance: Draws the jitter of retries from a seed.
         find_definition: Whether a definition, of a version or of any, can start instances.
         unknown: The definitions that were asked for and could not.
     """
@@ -131,6 +136,7 @@ class Burst:
         "_joins",
         "_left",
         "_ready",
+        "chance",
         "effects",
         "find_definition",
         "find_plan",
@@ -154,12 +160,14 @@ class Burst:
         now: float,
         limits: Limits = LIMITS,
         find_plan: FindPlan = no_other,
+        chance: Chance = draw,
     ) -> None:
         self.plan = plan
         self.instance = copy(instance)
         self.now = now
         self.limits = limits
         self.find_plan = find_plan
+        self.chance = chance
         self.find_definition: FindDefinition = every
         self.unknown: list[Unknown] = []
         self.effects: list[Effect] = []
@@ -255,8 +263,13 @@ class Burst:
             if frame.deadline is not None and frame.deadline <= self.now
         ]
         over.sort(key=lambda each: each[:2])
+        if over and self.instance.status == "waiting":
+            self.turn("move")
         for _, _, fiber, frame in over:
-            if frame in fiber.frames:  # an earlier one may have ended it
+            if self.instance.status != "running":
+                break  # the deadlines that are left wait
+            # An earlier one may have ended it, or given it more time.
+            if frame in fiber.frames and frame.deadline is not None and frame.deadline <= self.now:
                 node = self.plan.nodes[frame.position]
                 EXPIRE[node.__class__](self, fiber, frame, node)
         return bool(over)
@@ -332,6 +345,12 @@ class Burst:
             self.fault(fiber, current, Fault("limit", "the data is nested too deeply"))
 
     def fault(self, fiber: Fiber, node: AnyNode, fault: Fault) -> None:
+        """A node failed: what is around it takes the error, or the instance stops there."""
+        left = guarding.catch(self, fiber, node, fault)
+        if left is not None:
+            self.halt(*left)
+
+    def halt(self, fiber: Fiber, node: AnyNode, fault: Fault) -> None:
         """Stop where a node failed."""
         # A node that has made its frame goes on from there; a Do that has not come to its first node is entered again.
         entered = node.__class__ is not Do and fiber.frames[-1].position == node.position
@@ -339,6 +358,14 @@ class Burst:
         fiber.blocked = "fault"
         self.turn("fault")
         self.instance.reason = Reason(fault.type, fault.title, fault.reference, self.now)
+
+    def rest(self, fiber: Fiber) -> None:
+        """Let a fiber wait for nothing and take its turn back."""
+        fiber.blocked = ""
+        fiber.at = None
+        fiber.again = False
+        if any(each is fiber for each in self._ready):
+            self._ready = deque(each for each in self._ready if each is not fiber)
 
     def turn(self, turn: life.Turn) -> None:
         """Take a turn in the life cycle."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from evenweave.engine import life
+from evenweave.engine import guarding, life
 from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Reason
 from evenweave.engine.patching import patch
@@ -56,14 +56,17 @@ def _go_on(burst: Burst, cause: Command, turn: life.Turn) -> None:
         if fiber.blocked != "fault":
             continue
         fiber.blocked = ""
+        guarding.renew(burst, fiber)
         if turn == "skip" and fiber.at is not None:
             stopped = burst.plan.nodes[fiber.at]
             try:
                 following = skip(burst, fiber, stopped)
             except Fault as fault:
-                # What is around it cannot end: it stops there, and has another reason now.
+                # What is around it cannot end: that is taken there, or it stops there and has another reason now.
                 burst.fault(fiber, stopped, fault)
-                return
+                if instance.status == "faulted":
+                    return
+                continue
             fiber.at = None if following is None else following.position
     burst.wake()
     burst.expire()

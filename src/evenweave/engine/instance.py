@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Status = Literal["pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"]
 FINAL: frozenset[Status] = frozenset({"cancelled", "completed"})
 
-Blocked = Literal["", "await", "sleep", "call", "child", "join", "fault"]
+Blocked = Literal["", "await", "sleep", "call", "child", "join", "retry", "fault"]
 
 
 class Reason(Struct, array_like=True, frozen=True):
@@ -83,6 +83,22 @@ class Calling(Struct, array_like=True, frozen=True, gc=False):
     raised: bool = False
 
 
+class Attempt(Struct, array_like=True, frozen=True, gc=False):
+    """A node that is run again. It is replaced where it changes.
+
+    Attributes:
+        since: When the attempt that runs began, in seconds since the epoch; before it began, when the last one failed.
+        delay: How long it was waited for, in seconds.
+        type: The type of the error that the last one ended with; empty where something inside was run again.
+        title: What that error said.
+    """
+
+    since: float
+    delay: float = 0.0
+    type: str = ""
+    title: str = ""
+
+
 class Branches(Struct, array_like=True, gc=False):
     """What a fork or a loop knows of its children.
 
@@ -121,6 +137,7 @@ class Frame(Struct, array_like=True, eq=False, gc=False):
         correlates: The AsyncAPI correlation id that a task's trigger went out with; its reply carries the same.
         child: For a node that waits for another instance.
         call: For a call to a function outside.
+        retried: The attempt that runs, where it or something inside was run again.
     """
 
     position: str
@@ -136,6 +153,7 @@ class Frame(Struct, array_like=True, eq=False, gc=False):
     correlates: Any = None
     child: ChildCall | None = None
     call: Calling | None = None
+    retried: Attempt | None = None
 
 
 class Fiber(Struct, array_like=True, eq=False, gc=False):

@@ -96,9 +96,9 @@ class Recorder:
                 self._leave(burst, frame, "left")
         self.see(burst, fiber)
 
-    def faulted(self, burst: Burst, fiber: Fiber, node: AnyNode) -> None:
-        """A node failed."""
-        self._note("faulted", burst, node.position, len(fiber.frames), fiber.id)
+    def faulted(self, burst: Burst, fiber: Fiber, node: AnyNode, depth: int) -> None:
+        """A node failed, with so many frames around it."""
+        self._note("faulted", burst, node.position, depth, fiber.id)
 
     def see(self, burst: Burst, fiber: Fiber) -> None:
         """Note the frames that are new."""
@@ -191,5 +191,12 @@ class RecordedBurst(Burst):
 
     def fault(self, fiber: Fiber, node: AnyNode, fault: Any) -> None:
         """See `Burst.fault`."""
+        depth = len(fiber.frames)
         super().fault(fiber, node, fault)
-        self.recorder.faulted(self, fiber, node)
+        if self.instance.status != "faulted":
+            self.recorder.faulted(self, fiber, node, depth)
+
+    def halt(self, fiber: Fiber, node: AnyNode, fault: Any) -> None:
+        """See `Burst.halt`."""
+        super().halt(fiber, node, fault)
+        self.recorder.faulted(self, fiber, node, len(fiber.frames))

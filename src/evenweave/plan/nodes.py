@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evenweave.plan.duration import Duration
+    from evenweave.plan.guards import Guard
     from evenweave.plan.schema import Schema
     from evenweave.plan.template import Expression, Template
 
@@ -76,6 +77,7 @@ class Node:
         input: Narrows the data of the frame around to the node's own.
         output: Narrows the node's result.
         into: Folds the result into the data of the frame around.
+        guard: What stands around it: errors that it handles, retries, time-outs.
     """
 
     position: str
@@ -84,6 +86,7 @@ class Node:
     input: Expression | None = None
     output: Expression | None = None
     into: Into = REPLACE
+    guard: Guard | None = None
 
     @property
     def reference(self) -> str:
@@ -449,3 +452,6 @@ def edges(node: AnyNode) -> Iterator[Edge]:
         yield from (case.then for case in node.cases)
     if isinstance(node, Await):
         yield from (accept.then for accept in node.accepts if accept.then is not None)
+    if node.guard is not None:
+        yield from (handler.then for handler in node.guard.handlers)
+        yield from (timeout.then for timeout in node.guard.timeouts if timeout.then is not None)

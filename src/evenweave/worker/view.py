@@ -82,7 +82,14 @@ def _expectation(fiber: Fiber, plan: Plan, instance: Instance) -> Expectation:
     frame = fiber.frames[-1]
     node = plan.nodes.get(fiber.at if fiber.blocked == "fault" and fiber.at else frame.position)
     reference = "" if node is None else node.reference
-    kinds = {"await": "event", "sleep": "time", "join": "branches", "call": "result", "fault": "repair"}
+    kinds = {
+        "await": "event",
+        "sleep": "time",
+        "join": "branches",
+        "call": "result",
+        "retry": "retry",
+        "fault": "repair",
+    }
     events = []
     if isinstance(node, Await) and frame.waiting is not None:
         task = _task(fiber, plan)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from evenweave.engine import guarding
 from evenweave.engine.nodes import (
     await_,
     call,
@@ -56,4 +57,8 @@ AGAIN: Final[Mapping[type, Callable[..., Any]]] = {
     plan.Loop: loop.again,
 }
 ENDED: Final[Mapping[type, Callable[..., Any]]] = {plan.Fork: fork.ended, plan.Loop: loop.ended}
-EXPIRE: Final[Mapping[type, Callable[..., Any]]] = {plan.Sleep: sleep.expire}
+EXPIRE: Final[Mapping[type, Callable[..., Any]]] = {
+    plan.Do: guarding.expire,
+    plan.Await: guarding.expire,
+    plan.Sleep: sleep.expire,
+}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenweave.engine.effects import Forget, Listen
 from evenweave.engine.fault import Fault
+from evenweave.engine.guarding import arm
 from evenweave.engine.instance import Frame, Waiting
 from evenweave.engine.listening import adopt, expect, find, is_complete, listened, same_event
 from evenweave.engine.moves import NOTHING, fold, leave
@@ -55,6 +56,8 @@ def enter(burst: Burst, fiber: Fiber, node: Await) -> AnyNode | None:
     fiber.frames.append(frame)
     if complete:
         return again(burst, fiber, frame, node)
+    if node.guard is not None:
+        arm(frame, node.guard)
     fiber.blocked = "await"
     return None
 
@@ -79,6 +82,7 @@ def arrive(burst: Burst, cause: Arrival) -> bool:
     matched = {index: cause.event} if one else before.matched | dict.fromkeys(met, cause.event)
     frame.waiting = Waiting(matched, before.keys, before.fixed)
     if is_complete(node, frame.waiting):
+        frame.deadline = None
         fiber.blocked = ""
         burst.queue(fiber, node, again=True)
     return True

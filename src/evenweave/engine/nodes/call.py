@@ -62,7 +62,7 @@ def again(burst: Burst, fiber: Fiber, frame: Frame, node: Call) -> AnyNode | Non
     if not outcome.error:
         return leave(burst, fiber, node, outcome.result, node.then, framed=True)
     frame.call = Calling(outcome, raised=True)
-    raise Fault(outcome.error, outcome.title, node.reference)
+    raise Fault(outcome.error, outcome.title, node.reference, outcome.codes)
 
 
 def _ask(burst: Burst, fiber: Fiber, node: Call, function: Function, activation: int, data: Any) -> AnyNode | None:

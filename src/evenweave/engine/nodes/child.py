@@ -93,7 +93,8 @@ def again(burst: Burst, fiber: Fiber, frame: Frame, node: Child) -> AnyNode | No
         return leave(burst, fiber, node, outcome.data, node.then, framed=True)
     frame.child = msgspec.structs.replace(child, raised=True)
     title = f"the subflow {outcome.definition} ({outcome.child}) {outcome.status}"
-    raise Fault(outcome.type or outcome.status, f"{title}: {outcome.title}" if outcome.title else title, node.reference)
+    said = f"{title}: {outcome.title}" if outcome.title else title
+    raise Fault(outcome.type or outcome.status, said, node.reference, (outcome.status, outcome.title))
 
 
 def check(burst: Burst, node: Child | ContinueAs, data: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evenweave.engine import evaluate
+from evenweave.engine.guarding import arm
 from evenweave.engine.moves import NOTHING, end, leave, push
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def enter(burst: Burst, fiber: Fiber, node: Do) -> AnyNode | None:
         frame.data = data
     else:
         frame = push(burst, fiber, node, data)
+    if node.guard is not None:
+        if outermost:
+            frame.started = burst.now  # a branch that took too long and is run again has its whole time
+        arm(frame, node.guard)
     first = node.body.first
     return again(burst, fiber, frame, node) if first is None else burst.plan.nodes[first]
 

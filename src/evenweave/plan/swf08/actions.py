@@ -32,26 +32,36 @@ if TYPE_CHECKING:
     from evenweave.plan.swf08.events import Events
     from evenweave.plan.swf08.expressions import Expressions
     from evenweave.plan.swf08.functions import Functions
+    from evenweave.plan.swf08.guards import Guards, Limits
 
 
 class Actions:
     """Compiles actions: each becomes a task, whose activation its trigger carries and its reply echoes."""
 
     def __init__(
-        self, workflow: model.Workflow, events: Events, expressions: Expressions, functions: Functions
+        self,
+        workflow: model.Workflow,
+        events: Events,
+        expressions: Expressions,
+        functions: Functions,
+        guards: Guards,
     ) -> None:
         self._workflow = workflow
         self._events = events
         self._expressions = expressions
         self._functions = functions
+        self._guards = guards
 
-    def run(self, ref: str, actions: Sequence[model.Action], mode: str, *, last: Edge = Leave.EXIT) -> Scope:
+    def run(
+        self, ref: str, actions: Sequence[model.Action], mode: str, *limits: Limits, last: Edge = Leave.EXIT
+    ) -> Scope:
         """Actions one after the other, or side by side; then ``last``.
 
         Args:
             ref: What they belong to.
             actions: The actions, in declared order.
             mode: 0.8 ``actionMode``.
+            limits: The time-outs of what is around them, the nearest first.
             last: Where the last one leads.
         """
         nodes: dict[str, AnyNode] = {}
@@ -59,18 +69,18 @@ class Actions:
         if mode == "parallel" and len(actions) > 1:
             branches = []
             for action in actions:
-                node = self.one(action, Leave.EXIT)
+                node = self.one(action, Leave.EXIT, *limits)
                 body = Scope(first=node.position, nodes={node.position: node})
                 branches.append(Do(position=f"{action.ref}#branch", body=body))
             fork = Fork(position=f"{ref}/actions#fork", branches=tuple(branches), then=last)
             return Scope(first=fork.position, nodes={fork.position: fork})
         for action in reversed(actions):
-            node = self.one(action, first)
+            node = self.one(action, first, *limits)
             nodes[node.position] = node
             first = node.position
         return Scope(first=first if isinstance(first, str) and nodes else None, nodes=nodes)
 
-    def one(self, action: model.Action, then: Edge, *, task: bool = True) -> Do:
+    def one(self, action: model.Action, then: Edge, *limits: Limits, task: bool = True) -> Do:
         """One action (0.8, "Action Definition")."""
         filters = action.action_data_filter
         core = self._core(action)
@@ -83,6 +93,7 @@ class Actions:
             then=then,
             task=task,
             body=self._around(action, core),
+            guard=self._guards.action(action, *limits),
         )
 
     def duration(self, written: model.Duration) -> Duration:
@@ -130,7 +141,8 @@ class Actions:
             return [trigger]
         assert event.result_event_ref is not None
         accept = self._events.accept(event.result_event_ref, REPLACE, echo=True)
-        return [trigger, Await(position=wait, accepts=(accept,), into=DISCARD)]
+        guard = self._guards.result(event)
+        return [trigger, Await(position=wait, accepts=(accept,), into=DISCARD, guard=guard)]
 
     def _subflow(self, action: model.Action, flow: model.SubFlowRef) -> Child:
         """Another definition as an instance of its own (0.8, "SubFlowRef Definition")."""

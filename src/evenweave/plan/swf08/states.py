@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from evenweave.definitions.swf08 import model
+from evenweave.plan.guards import Guard
 from evenweave.plan.nodes import (
     DISCARD,
     REPLACE,
@@ -23,11 +24,13 @@ from evenweave.plan.nodes import (
     Switch,
 )
 from evenweave.plan.swf08.actions import Actions
+from evenweave.plan.swf08.guards import Guards
 from evenweave.plan.template import Constant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evenweave.plan.guards import Timeout
     from evenweave.plan.nodes import Accept, AnyNode, Edge
     from evenweave.plan.swf08.events import Events
     from evenweave.plan.swf08.expressions import Expressions
@@ -46,7 +49,8 @@ class States:
         self._workflow = workflow
         self._events = events
         self._expressions = expressions
-        self._actions = Actions(workflow, events, expressions, functions)
+        self._guards = Guards(workflow, expressions)
+        self._actions = Actions(workflow, events, expressions, functions, self._guards)
 
     def compile(self, state: model.StateNode) -> dict[str, AnyNode]:
         """The nodes of a state in the workflow's scope, by position."""
@@ -55,7 +59,7 @@ class States:
             case model.EventState():
                 node: AnyNode = self._do(state, self._event(state), nodes)
             case model.OperationState():
-                node = self._do(state, self._actions.run(state.ref, state.actions, state.action_mode), nodes)
+                node = self._do(state, self._operation(state), nodes)
             case model.SwitchState():
                 return self._switch(state)
             case model.SleepState():
@@ -94,7 +98,22 @@ class States:
             into=REPLACE,
             body=body,
             task=task,
+            guard=self._guard(state, nodes),
         )
+
+    def _guard(
+        self, state: model.StateNode, nodes: dict[str, AnyNode], timeouts: tuple[Timeout, ...] | None = None
+    ) -> Guard | None:
+        """What stands around a state; the ways that its errors take are nodes beside it."""
+        handlers = self._guards.handlers(state, lambda transition, end: self._way(transition, end, nodes))
+        if timeouts is None:
+            timeouts = self._guards.state(state)
+        return Guard(handlers=handlers, timeouts=timeouts) if handlers or timeouts else None
+
+    def _wait(self, state: model.StateNode, then: Edge = Leave.EXIT) -> Guard | None:
+        """What stands around the wait for a state's events."""
+        timeouts = self._guards.wait(state, then)
+        return Guard(timeouts=timeouts) if timeouts else None
 
     def _way(self, transition: model.Transition | None, end: model.End | None, nodes: dict[str, AnyNode]) -> Edge:
         """The edge of a transition or an end; the events that it produces are nodes on the way."""
@@ -124,6 +143,9 @@ class States:
             then=Leave.TERMINATE,
         )
 
+    def _operation(self, state: model.OperationState) -> Scope:
+        return self._actions.run(state.ref, state.actions, state.action_mode, state.timeouts)
+
     def _event(self, state: model.EventState) -> Scope:
         """Wait for events, then do their actions (0.8, "Event State").
 
@@ -134,14 +156,16 @@ class States:
         following: Edge = Leave.EXIT
         ways: list[Edge] = []
         for each in reversed(state.on_events):
-            scope = self._actions.run(each.ref, each.actions, each.action_mode, last=following)
+            scope = self._actions.run(each.ref, each.actions, each.action_mode, state.timeouts, last=following)
             nodes.update(scope.nodes)
             ways.insert(0, following if scope.first is None else scope.first)
             if not state.exclusive:
                 following = ways[0]
         accepts = self._accepts(state, ways)
         mode: Literal["any", "all"] = "any" if state.exclusive else "all"
-        nodes[position] = Await(position=position, accepts=accepts, mode=mode, then=following, into=DISCARD)
+        nodes[position] = Await(
+            position=position, accepts=accepts, mode=mode, then=following, into=DISCARD, guard=self._wait(state)
+        )
         return Scope(first=position, nodes=nodes)
 
     def _accepts(self, state: model.EventState, ways: Sequence[Edge] = ()) -> tuple[Accept, ...]:
@@ -174,18 +198,26 @@ class States:
                     for each in state.data_conditions or ()
                 ),
                 then=self._way(state.default.transition, state.default.end, nodes),
+                guard=self._guard(state, nodes, ()),
             )
             return nodes
         # The first event decides the way: a filter before, a filter on each way behind.
         wait = f"{state.ref}/eventConditions#await"
-        nodes[state.ref] = Switch(position=state.ref, input=narrow, cases=(), then=wait)
+        guard = self._guard(state, nodes, ())
+        nodes[state.ref] = Switch(position=state.ref, input=narrow, cases=(), then=wait, guard=guard)
         accepts = []
         for way in state.event_conditions:
-            leave = Switch(position=way.ref, output=output, cases=(), then=self._way(way.transition, way.end, nodes))
-            nodes[leave.position] = leave
+            edge = self._way(way.transition, way.end, nodes)
+            nodes[way.ref] = Switch(position=way.ref, output=output, cases=(), then=edge, guard=guard)
             into = self._expressions.event(way.event_data_filter)
-            accepts.append(self._events.accept(way.event_ref, into, then=leave.position))
-        nodes[wait] = Await(position=wait, accepts=tuple(accepts), into=DISCARD)
+            accepts.append(self._events.accept(way.event_ref, into, then=way.ref))
+        default = state.default
+        edge = self._way(default.transition, default.end, nodes)
+        nodes[default.ref] = Switch(position=default.ref, output=output, cases=(), then=edge, guard=guard)
+        timeouts = (*self._guards.wait(state, default.ref), *self._guards.state(state))
+        if guard is not None or timeouts:
+            guard = Guard(handlers=() if guard is None else guard.handlers, timeouts=timeouts)
+        nodes[wait] = Await(position=wait, accepts=tuple(accepts), into=DISCARD, guard=guard)
         return nodes
 
     def _parallel(self, state: model.ParallelState) -> Fork:
@@ -196,7 +228,11 @@ class States:
         return Fork(
             position=f"{state.ref}/branches",
             branches=tuple(
-                Do(position=branch.ref, body=self._actions.run(branch.ref, branch.actions, "sequential"))
+                Do(
+                    position=branch.ref,
+                    body=self._actions.run(branch.ref, branch.actions, "sequential", branch.timeouts, state.timeouts),
+                    guard=self._guards.branch(branch.timeouts, state.timeouts),
+                )
                 for branch in state.branches
             ),
             needed=needed,
@@ -208,7 +244,7 @@ class States:
         if state.mode == "parallel":
             size = state.batch_size
             window = self._expressions.program(size) if isinstance(size, model.Expression) else (size or None)
-        body = self._actions.run(state.ref, state.actions, "sequential")
+        body = self._actions.run(state.ref, state.actions, "sequential", state.timeouts)
         if body.first is None:
             body = _scope([Set(position=f"{state.ref}/actions#none", value=Constant(None), into=DISCARD)])
         return Loop(
@@ -223,12 +259,15 @@ class States:
     def _callback(self, state: model.CallbackState) -> Scope:
         """Do the action, then wait for the event (0.8, "Callback State"): it may echo the state's activation."""
         wait = f"{state.ref}/eventRef#await"
-        action = self._actions.one(state.action, wait, task=False)
+        action = self._actions.one(state.action, wait, state.timeouts, task=False)
         into = self._expressions.event(state.event_data_filter)
         accept = self._events.accept(state.event_ref, into, echo=True)
         return Scope(
             first=action.position,
-            nodes={action.position: action, wait: Await(position=wait, accepts=(accept,), into=DISCARD)},
+            nodes={
+                action.position: action,
+                wait: Await(position=wait, accepts=(accept,), into=DISCARD, guard=self._wait(state)),
+            },
         )
 
 

@@ -26,10 +26,8 @@ def find_unsupported(document: Document, workflow: model.Workflow) -> Iterator[D
 def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
     if workflow.start is not None and workflow.start.schedule is not None:
         yield "/start/schedule", "a schedule"
-    if workflow.timeouts is not None:
-        yield "/timeouts", "a time-out of the workflow"
-    if workflow.auto_retries:
-        yield "/autoRetries", "autoRetries"
+    if workflow.timeouts is not None and workflow.timeouts.workflow_exec_timeout is not None:
+        yield f"{workflow.timeouts.ref}/workflowExecTimeout", "a time-out of the workflow"
     if workflow.keep_active:
         yield "/keepActive", "keepActive"
     for state in workflow.states:
@@ -37,12 +35,8 @@ def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
 
 
 def _find_state(state: model.StateNode, *, first: bool) -> Iterator[tuple[str, str]]:
-    if state.timeouts is not None:
-        yield f"{state.ref}/timeouts", "a time-out of a state"
     if state.compensated_by is not None:
         yield f"{state.ref}/compensatedBy", "compensation"
-    if getattr(state, "on_errors", ()):
-        yield f"{state.ref}/onErrors", "error handling"
     if isinstance(state, model.EventState) and first and not state.exclusive:
         several = sum(len(each.event_refs) for each in state.on_events) > 1
         if several:
@@ -53,14 +47,6 @@ def _find_state(state: model.StateNode, *, first: bool) -> Iterator[tuple[str, s
 
 def _find_part(part: object) -> Iterator[tuple[str, str]]:
     match part:
-        case model.Action():
-            if part.retry_ref is not None:
-                yield f"{part.ref}/retryRef", "a retry"
-            if part.event_ref is not None and part.event_ref.result_event_timeout is not None:
-                yield f"{part.ref}/eventRef/resultEventTimeout", "a time-out of a result"
-        case model.Branch():
-            if part.timeouts is not None:
-                yield f"{part.ref}/timeouts", "a time-out of a branch"
         case model.Transition() | model.End():
             if part.compensate:
                 yield f"{part.ref}/compensate", "compensation"
