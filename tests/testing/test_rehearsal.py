@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from evenweave.cli.demo.stack import find_example
+from evenweave.engine import Command
 from evenweave.plan.duration import Duration
 from evenweave.testing import Flow, NotValid
 
@@ -307,3 +308,20 @@ def test_rehearsals_are_the_same_each_time(order: Flow) -> None:
         return [one.event for one in run.published]
 
     assert play() == play()
+
+
+def test_interruptions_change_nothing(order: Flow) -> None:
+    """Suspended, stored, loaded and resumed at each wait, a flow comes to the same end with the same events."""
+
+    def play(*, interrupted: bool) -> tuple[object, ...]:
+        run = order.rehearse(interrupted=interrupted)
+        run.reply("OrderServiceSendEvent", {"order": {"status": "booked"}}, after=Duration(0, 1000))
+        run.reply("PaymentServiceSendEvent", {"payment": {"status": "success"}}, after=Duration(0, 1000))
+        run.send("NewOrderEvent", {"order": {"id": "o1"}})
+        run.finish()
+        resumed = sum(isinstance(each.cause, Command) and each.cause.verb == "resume" for each in run.history)
+        return resumed, run.status, run.output, run.path, [each.event for each in run.published], run.took_s
+
+    assert play(interrupted=False)[0] == 0
+    assert play(interrupted=True)[0] == 3
+    assert play(interrupted=True)[1:] == play(interrupted=False)[1:]

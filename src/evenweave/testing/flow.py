@@ -64,10 +64,11 @@ class Flow:
         states = {state.ref: state.name for state in file.workflow.states}
         return cls(file.name, file.document.value, file.workflow, file.plan, states)
 
-    def rehearse(self, *, now: float = BEGINNING) -> Rehearsal:
+    def rehearse(self, *, now: float = BEGINNING, interrupted: bool = False) -> Rehearsal:
         """Begin a rehearsal: one instance that nothing has happened to yet.
 
         Args:
             now: When it begins, in seconds since the epoch.
+            interrupted: Wherever it waits it is suspended, stored, loaded again and resumed; nothing may come of that.
         """
-        return Rehearsal(self, now=now)
+        return Rehearsal(self, now=now, interrupted=interrupted)

@@ -74,10 +74,12 @@ class Rehearsal:
     a time-out of an hour takes a millisecond. What happens is the same at each run, ids included.
     """
 
-    def __init__(self, flow: Flow, *, now: float = BEGINNING) -> None:
+    def __init__(self, flow: Flow, *, now: float = BEGINNING, interrupted: bool = False) -> None:
         self._flow = flow
         self._began = now
         self._now = now
+        self._interrupted = interrupted
+        self._revision = -1
         self._alone: Watched | None = None
         self._replies: dict[str, list[Reply]] = {}
         self._functions: dict[str, list[Outcome]] = {}
@@ -300,8 +302,21 @@ class Rehearsal:
             for name, effect in self._alone.take_effects():
                 self._answer(name, effect)
             if not self._agenda or self._agenda[0][0] > self._now:
-                return
+                if not self._interrupt():
+                    return
+                continue
             heapq.heappop(self._agenda)[2]()
+
+    def _interrupt(self) -> bool:
+        """Suspend the instance, kill it and let it go on, once wherever it waits; whether that was done."""
+        assert self._alone is not None
+        instance = self._alone.instance
+        waits = instance.status in {"waiting", "pending"} and instance.revision != self._revision
+        if not self._interrupted or not waits:
+            return False
+        self._alone.interrupt(self._now)
+        self._revision = self._alone.instance.revision
+        return True
 
     def _plan_ahead(self, after: Duration, action: Callable[[], None]) -> None:
         self._count += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from evenweave.engine import LIMITS, Publish
+from evenweave.engine import LIMITS, Command, Publish, codec
 from evenweave.engine.burst import no_other
 from evenweave.engine.recording import RecordedBurst, Recorder
 from evenweave.plan.nodes import Await, Do, Emit, Fork, Loop
@@ -37,6 +37,12 @@ class Watched(Alone):
     def tell(self, cause: Cause, now: float) -> None:
         """Move it by a cause."""
         self._move(cause, now)
+
+    def interrupt(self, now: float) -> None:
+        """Suspend it, store and load it as a restart does, and resume it."""
+        self._move(Command("suspend"), now)
+        self._instance = codec.decode(codec.encode(self._instance))
+        self._move(Command("resume"), now)
 
     def path(self, states: Mapping[str, str]) -> list[str]:
         """The states that it was in."""
