@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from evenweave.plan.duration import Duration
     from evenweave.plan.guards import Guard
+    from evenweave.plan.schedule import Schedule
     from evenweave.plan.schema import Schema
     from evenweave.plan.template import Expression, Template
 
@@ -404,6 +405,7 @@ class Plan:
         constants: What ``$CONST`` yields.
         secrets: The names of the secrets that ``$SECRETS`` yields, in the arguments of calls and in credentials.
         unites_arrays: Merging concatenates arrays; else a new array replaces the old one.
+        schedule: When instances are started by time.
     """
 
     id: str
@@ -417,6 +419,7 @@ class Plan:
     constants: Any = None
     secrets: tuple[str, ...] = ()
     unites_arrays: bool = True
+    schedule: Schedule | None = None
 
     @property
     def accepts(self) -> tuple[Accept, ...]:

@@ -406,6 +406,10 @@ class Transaction(Protocol):
         """Let a definition start no instances for a time, or start them again; it keeps its place in the order."""
         ...
 
+    def heed(self, definition: str, digest: str, through: float) -> None:
+        """Note until when the schedule of a definition was heeded, in seconds since the epoch."""
+        ...
+
     def remove_definition(self, definition: str, digest: str) -> None:
         """Remove a retired definition."""
         ...
@@ -494,6 +498,10 @@ class Store(Protocol):
 
     def when_defined(self, listener: Callable[[], None]) -> None:
         """Tell the listener when another worker may have changed the definitions."""
+        ...
+
+    async def schedules(self) -> Mapping[tuple[str, str], float]:
+        """Until when schedules were heeded, by definition and digest."""
         ...
 
     async def positions(self) -> Mapping[str, Position]:

@@ -92,6 +92,23 @@ class StoreContract:
         assert [each.cause for each in await later.notices("i")] == [b"told"]
         assert (await bench.store.census()).held == 1
 
+    async def test_heeded_schedules_are_remembered_by_registration(self, bench: Bench) -> None:
+        """Until when a schedule was heeded survives a restart, and goes with its definition."""
+        first = bench.store.begin()
+        first.define(_definition("d", "1"))
+        first.heed("d", "digest 1", 5.0)
+        first.heed("d", "2", 7.0)
+        await first.queue()
+        second = bench.store.begin()
+        second.heed("d", "digest 1", 9.5)
+        await second.queue()
+        await bench.reopen()
+        assert dict(await bench.store.schedules()) == {("d", "digest 1"): 9.5, ("d", "2"): 7.0}
+        third = bench.store.begin()
+        third.remove_definition("d", "digest 1")
+        await third.queue()
+        assert dict(await bench.store.schedules()) == {("d", "2"): 7.0}
+
     async def test_children_of_an_instance_are_found_oldest_first(self, bench: Bench) -> None:
         """The instances that one started are found by it; those of others and of nobody are not."""
         made = bench.store.begin()

@@ -26,6 +26,7 @@ from evenweave.worker.publishing import Publishing
 from evenweave.worker.refusals import InvalidInput, NotFound, NotPossible
 from evenweave.worker.registrar import Registrar, Registration
 from evenweave.worker.repair import Repair, Workshop
+from evenweave.worker.scheduling import Scheduling
 from evenweave.worker.search import search
 from evenweave.worker.settings import Settings
 from evenweave.worker.suspicion import Suspicion
@@ -104,6 +105,8 @@ class Engine:
         self._mover.on_withdrawn = self._calls.withdraw
         self._census = CensusTaker(store, clock)
         self._mover.on_due = self._timers.set
+        self._scheduling = Scheduling(self._mover, clock)
+        self._mover.on_defined = self._scheduling.changed
         self._mover.on_noticed = self._children.set
         self._mover.on_ended = self._registrar.on_ended
         self._publishing = None if store.holds_log else Publishing(self._mover, broker, clock)
@@ -135,6 +138,7 @@ class Engine:
         self._serve("timers", self._timers.run)
         self._serve("children", self._children.run)
         self._serve("calls", self._calls.run)
+        self._serve("schedules", self._scheduling.run)
 
     async def stop(self) -> None:
         """Stop taking anything; what was queued is the store's to write."""

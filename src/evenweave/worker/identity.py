@@ -19,6 +19,11 @@ def of_command(tenant: str, definition: str, command: str) -> str:
     return _hash("command", tenant, definition, command)
 
 
+def of_time(tenant: str, definition: str, at: float) -> str:
+    """The id of the instance that a schedule starts at a time."""
+    return _hash("time", tenant, definition, f"{at:.3f}")
+
+
 def of_child(tenant: str, instance: str, n: int) -> str:
     """The id of the instance that an effect of another one starts: as a child, or to go on for it."""
     return _hash("child", tenant, instance, str(n))

@@ -58,6 +58,7 @@ class Mover:
         on_ended: Told of the instances that a batch ended, once that is durable.
         on_called: Told of the calls that a batch asked for, once they are durable.
         on_withdrawn: Told of the calls whose results nobody waits for any more.
+        on_defined: Told that another table of definitions runs, once that is durable.
         on_noticed: Told of the instances for which a batch left notices, once those are durable.
     """
 
@@ -73,6 +74,7 @@ class Mover:
         self.on_ended: Callable[[list[Instance]], None] = _nothing
         self.on_called: Callable[[Iterable[tuple[tuple[str, int], Invocation]]], None] = _nothing
         self.on_withdrawn: Callable[[Iterable[tuple[str, int]]], None] = _nothing
+        self.on_defined: Callable[[], None] = _no_one
         self.on_noticed: Callable[[Iterable[str]], None] = _nothing
         self._definitions = definitions
         self._replaced: tuple[asyncio.Future[None], Definitions] | None = None
@@ -190,10 +192,10 @@ class Mover:
                 self._definitions = definitions
             if queued is not None:
                 queued()
-        durable.add_done_callback(lambda done: self._tell(done, batch))
+        durable.add_done_callback(lambda done: self._tell(done, batch, defined=definitions is not None))
         return Moved(durable, batch.moved)
 
-    def _tell(self, durable: asyncio.Future[None], batch: Batch) -> None:
+    def _tell(self, durable: asyncio.Future[None], batch: Batch, *, defined: bool) -> None:
         if durable.cancelled() or durable.exception() is not None:
             self.figures.failures += 1
             return
@@ -205,6 +207,8 @@ class Mover:
             self.on_called(batch.called.items())
         if batch.withdrawn:
             self.on_withdrawn(batch.withdrawn)
+        if defined:
+            self.on_defined()
         if batch.noticed:
             self.on_noticed(batch.noticed)
         self.figures.add(batch.tally)
@@ -212,6 +216,10 @@ class Mover:
             self.spans.end(batch.spans)
         if batch.tally.turns:
             log_turns(self._log.bind(), batch.tally.turns)
+
+
+def _no_one() -> None:
+    pass
 
 
 def _nothing(_: object) -> None:

@@ -133,7 +133,7 @@ def parse_instant(text: str, ref: str) -> Instant | None:
 
 
 def parse_interval(text: str, ref: str) -> Interval | None:
-    """Read the interval of a schedule (Serverless Workflow 0.8, "Schedule Definition").
+    """Read the interval of a schedule (Serverless Workflow 0.8, "Schedule Definition"); a duration alone repeats too.
 
     Args:
         text: the interval as written.
@@ -146,7 +146,7 @@ def parse_interval(text: str, ref: str) -> Interval | None:
     repeating = text.startswith("R/")
     first, slash, second = text.removeprefix("R/").partition("/")
     if not slash:
-        duration = parse_duration(first, ref) if repeating else None
+        duration = parse_duration(first, ref)
         return None if duration is None else Interval(ref=ref, text=text, duration=duration)
     if repeating and first.startswith("P"):
         duration, end = parse_duration(first, ref), parse_instant(second, ref)

@@ -58,6 +58,12 @@ def compile(  # noqa: A001 - the room is a compiler
             nodes.update(states.compile(state))
     starts = states.starts(workflow.first) if nodes else ()
     check = compile_input(document, workflow, diagnostics)
+    schedule = None
+    if workflow.start is not None and workflow.start.schedule is not None:
+        from evenweave.plan.swf08.schedules import compile_schedule  # noqa: PLC0415 - only who has one pays for it
+
+        schedule = compile_schedule(document, workflow, diagnostics)
+        starts = ()  # what the time starts waits in its first state for the events of that
     if any(item.severity == "error" for item in diagnostics):
         return Compiled(None, diagnostics)
     first = workflow.first.ref
@@ -78,6 +84,7 @@ def compile(  # noqa: A001 - the room is a compiler
         constants=workflow.constants,
         secrets=workflow.secrets,
         unites_arrays=workflow.profile != "sonataflow",
+        schedule=schedule,
     )
     return Compiled(plan, diagnostics)
 

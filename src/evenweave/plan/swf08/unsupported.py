@@ -24,8 +24,6 @@ def find_unsupported(document: Document, workflow: model.Workflow) -> Iterator[D
 
 
 def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
-    if workflow.start is not None and workflow.start.schedule is not None:
-        yield "/start/schedule", "a schedule"
     if workflow.timeouts is not None and workflow.timeouts.workflow_exec_timeout is not None:
         yield f"{workflow.timeouts.ref}/workflowExecTimeout", "a time-out of the workflow"
     if workflow.keep_active:

@@ -117,6 +117,9 @@ class Commit:
         parked = group.parked()
         if parked[0]:
             await self._rows("park", *parked)
+        heeded = group.heeded()
+        if heeded[0]:
+            await self._rows("heed", *heeded)
         if group.removed:
             ids = [id_ for id_, _ in group.removed]
             for name in ("remove_instances", "remove_history", "remove_inbox"):

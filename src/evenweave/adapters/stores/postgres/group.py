@@ -91,8 +91,9 @@ class Group:
 
     @property
     def is_plain(self) -> bool:
-        """Whether there is nothing that is rare: nothing put aside, no instance removed, no definition changed."""
-        return not (self.removed or self.changes or any(each.parked for each in self.transactions))
+        """Whether there is nothing that is rare: no cause put aside, instance removed, definition or schedule noted."""
+        rare = self.removed or self.changes or "schedules" in self.layer.tables
+        return not (rare or any(each.parked for each in self.transactions))
 
     @property
     def waits_known(self) -> list[tuple[str, int, int]]:
@@ -238,6 +239,10 @@ class Group:
                 else:
                     new.append((instance, activation, call))
         return _columns(sorted(gone), 2), _columns(sorted(new), 3)
+
+    def heeded(self) -> Columns:
+        """Until when schedules were heeded."""
+        return _columns([(*key, rows[0]) for key, rows in sorted(self._table("schedules"))], 3)
 
     def parked(self) -> Columns:
         """What is put aside."""

@@ -16,6 +16,17 @@ select commit_batch_1(
     $90::text[], $91::bigint[], $92::text[], $93::bigint[], $94::bytea[]
 )
 
+-- name: schedules
+select definition, digest, through from schedules where tenant = $1
+
+-- name: heed
+insert into schedules (tenant, definition, digest, through)
+select $1, n.* from unnest($2::text[], $3::text[], $4::float8[]) as n
+on conflict (tenant, definition, digest) do update set through = greatest(schedules.through, excluded.through)
+
+-- name: unschedule
+delete from schedules where tenant = $1 and definition = $2 and digest = $3
+
 -- name: park
 insert into parked (tenant, instance, channel, event, reason, at)
 select $1, n.* from unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::float8[]) as n

@@ -257,6 +257,11 @@ class PostgresStore:
         self._version = rows[0][0] if rows else 0
         return self._version
 
+    async def schedules(self) -> Mapping[tuple[str, str], float]:
+        """Until when schedules were heeded."""
+        rows = await self._rows("schedules")
+        return {(definition, digest): through for definition, digest, through in rows}
+
     async def positions(self) -> Mapping[str, Position]:
         """How far each channel was read."""
         return {channel: Position(log, position) for channel, log, position in await self._rows("positions")}

@@ -355,6 +355,11 @@ class PostgresTransaction:
     def remove_definition(self, definition: str, digest: str) -> None:
         """Remove a definition; where an instance of it is alive that is a conflict."""
         self._change("remove_definition", definition, digest)
+        self._change("unschedule", definition, digest)
+
+    def heed(self, definition: str, digest: str, through: float) -> None:
+        """Note until when a schedule was heeded."""
+        self.layer.put("schedules", (definition, digest), 0, through)
 
     def remove_instance(self, instance: Instance, at: float) -> None:
         """Remove an instance; a tombstone stays."""

@@ -15,6 +15,16 @@ update definitions set disabled = ? where tenant = ? and id = ? and digest = ?
 -- name: remove_definition
 delete from definitions where tenant = ? and id = ? and digest = ?
 
+-- name: schedules
+select definition, digest, through from schedules where tenant = ?
+
+-- name: heed
+insert into schedules (tenant, definition, digest, through) values (?, ?, ?, ?)
+on conflict (tenant, definition, digest) do update set through = excluded.through
+
+-- name: unschedule
+delete from schedules where tenant = ? and definition = ? and digest = ?
+
 -- name: instance
 select state from instances where tenant = ? and id = ?
 

@@ -182,6 +182,11 @@ class SqliteStore:
     def when_defined(self, listener: Callable[[], None]) -> None:
         """Nobody else changes the definitions."""
 
+    async def schedules(self) -> Mapping[tuple[str, str], float]:
+        """Until when schedules were heeded."""
+        rows = self.reader.rows(self.sql["schedules"], (self.tenant,))
+        return {(definition, digest): through for definition, digest, through in rows}
+
     async def positions(self) -> Mapping[str, Position]:
         """How far each channel was read."""
         rows = self.reader.rows(self.sql["positions"], (self.tenant,))

@@ -310,6 +310,11 @@ class SqliteTransaction:
     def remove_definition(self, definition: str, digest: str) -> None:
         """Remove a definition."""
         self._add("remove_definition", definition, digest)
+        self._add("unschedule", definition, digest)
+
+    def heed(self, definition: str, digest: str, through: float) -> None:
+        """Note until when a schedule was heeded."""
+        self._add("heed", definition, digest, through)
 
     def remove_instance(self, instance: Instance, at: float) -> None:
         """Remove an instance; a tombstone stays."""
