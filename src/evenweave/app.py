@@ -98,7 +98,12 @@ class Outside:
 
     def open_functions(self) -> Functions:
         """What makes the calls."""
-        return Router(PythonFunctions(self.callables), {}, self.write or _log_line)
+        from evenweave.adapters.functions.http import Documents, HttpClient, HttpFunctions  # noqa: PLC0415 - aiohttp
+
+        client = HttpClient(resolve=self.resolve, hosts=self.hosts)
+        http = HttpFunctions(client, Documents(self.documents, client))
+        types = dict.fromkeys(("rest", "graphql", "odata"), http)
+        return Router(PythonFunctions(self.callables), types, self.write or _log_line)
 
     def open_secrets(self) -> Secrets:
         """Where their secrets are: those given, then those in the file, then those in the environment."""

@@ -305,3 +305,12 @@ def test_jumping_clock_does_not_wait(folder: Path, evenweave: Command) -> None:
     waiting = evenweave("run", "f.yaml", "--timeout", "0.01")
     assert (waiting.code, waiting.json) == (3, {"a": 1})
     assert time.monotonic() - began < 60
+
+
+def test_functions_may_stand_in_the_settings(folder: Path, evenweave: Command, callables: str) -> None:
+    """evenweave.toml says what flags say."""
+    (folder / "f.yaml").write_text(ACTION % ('{refName: f, arguments: {a: "${ $SECRETS.key }", b: "!"}}', "f"))
+    (folder / "secrets.json").write_text('{"key": "hello"}')
+    (folder / "evenweave.toml").write_text(f'[run]\nfunctions = ["f={callables}:add"]\nsecrets = "secrets.json"\n')
+    made = evenweave("run", "f.yaml")
+    assert (made.code, made.json) == (0, {"sum": "hello!"})

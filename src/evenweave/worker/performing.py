@@ -13,6 +13,7 @@ import msgspec
 from evenweave import jq
 from evenweave.engine import Called, calling
 from evenweave.engine.fault import Fault
+from evenweave.errors import EvenweaveError
 from evenweave.ports.functions import Auth, CallFailed, Request
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ class Performer:
 
     async def _find_secrets(self, invocation: Invocation, secrets: dict[str, Any]) -> None:
         for name in invocation.secrets:
-            value = await self._secrets.find(name)
+            try:
+                value = await self._secrets.find(name)
+            except EvenweaveError as error:
+                raise CallFailed("secret", str(error)) from None
             if value is None:
                 raise CallFailed("secret", f'there is no secret "{name}"')
             secrets[name] = value
@@ -64,6 +68,8 @@ class Performer:
         auth = None
         if invocation.auth is not None:
             properties = self._fill(invocation.auth.properties, secrets)
+            if isinstance(properties, str):
+                properties = _object(properties)
             if not isinstance(properties, dict):
                 raise CallFailed(
                     "secret", f'the properties of the auth definition "{invocation.auth.name}" are no object'
@@ -106,6 +112,14 @@ def unknown_outcome(activation: int, invocation: Invocation) -> Called:
     """What becomes of a call that may have been made, and may not be made again."""
     title = f'nobody knows whether the call to "{invocation.function}" was made, and it may not be repeated'
     return Called(activation, error="outcome-unknown", codes=["outcome-unknown"], title=title)
+
+
+def _object(text: str) -> Any:
+    """A secret that is text and holds an object as JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
 
 
 def _texts(value: Any) -> Iterator[str]:
