@@ -347,6 +347,15 @@ def _postgres() -> ModuleType:
         ) from None
 
 
+async def prepare_store(url: str) -> None:
+    """Bring the tables of a PostgreSQL database up to date.
+
+    Raises:
+        evenweave.errors.EvenweaveError: The database cannot be used, or its driver is not installed.
+    """
+    await (await _postgres().PostgresStore.open(url, SystemClock(), tenant=TENANT)).close()
+
+
 def remote_broker(url: str) -> Broker:
     """The broker of a Runtime that listens elsewhere."""
     return RemoteBroker(url)

@@ -35,6 +35,9 @@ WRONG = [
     ["run", "good.yaml", "--emitted", "folder"],
     ["run", "good.yaml", "--catalog", "missing.yaml"],
     ["run", "good.yaml", "--catalog", "good.yaml", "--catalog", "other.yaml"],
+    ["engine", "--workers", "2"],
+    ["engine", "--workers", "0", "--store", "postgresql://127.0.0.1:1/none"],
+    ["engine", "--store", "mysql://127.0.0.1/none"],
     ["register"],
     ["register", "missing.yaml"],
     ["register", "good.yaml", "--engine", "localhost"],
@@ -142,12 +145,13 @@ def test_a_reader_that_leaves_is_no_error(files: Path, process: Command) -> None
         ("dta = '.evenweave'", '"dta" is no setting'),
         ("[catlog]\nlisten = ':0'", '"catlog" is no setting'),
         ("engine = 'nowhere'", "'nowhere' is no URL"),
+        ("store = 'nowhere'", "'nowhere' is no URL"),
     ],
 )
 def test_settings_that_mean_nothing_are_usage_errors(folder: Path, evenweave: Command, text: str, message: str) -> None:
     """A file of settings that cannot be read, or names what does not exist, is not passed over."""
     (folder / "evenweave.toml").write_text(text)
-    outcome = evenweave("instances", "list")
+    outcome = evenweave(*(("engine",) if "store" in text else ("instances", "list")))
     assert outcome.code == 64
     assert message in outcome.err
 
@@ -175,3 +179,13 @@ def test_the_data_folder_is_no_input(folder: Path, files: Path, evenweave: Comma
     (folder / "evenweave.toml").write_text("data = 'elsewhere'\n")
     assert evenweave("run", "good.yaml").code == 0
     assert evenweave("send", "channel").code == 64
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_database_that_is_not_there_is_said_in_a_line(folder: Path, evenweave: Command, workers: str) -> None:
+    """An engine whose store does not answer at the start does not start, and says which store, without its password."""
+    url = "postgresql://shop:hidden@127.0.0.1:1/orders"
+    outcome = evenweave("engine", "--store", url, "--workers", workers, "--listen", "127.0.0.1:0")
+    assert outcome.code == 1
+    assert "postgresql://shop:***@127.0.0.1:1/orders" in outcome.err
+    assert "hidden" not in outcome.err

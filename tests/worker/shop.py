@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from evenweave.ports.store import InstanceSummary
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 DOCUMENT = b"""
 asyncapi: 2.6.0
 info: {title: shop, version: '1'}

@@ -40,7 +40,7 @@ COMMANDS = {
     "backup": ("evenweave.cli.backup", "Copy everything, while the processes go on."),
 }
 
-SETTINGS = ("listen", "data", "catalog", "engine", "runtime", "log_level", "profile")
+SETTINGS = ("listen", "data", "catalog", "engine", "runtime", "store", "log_level", "profile")
 """What evenweave.toml may say outside of a table."""
 
 VERBS = (

@@ -50,6 +50,19 @@ class Url(click.ParamType[str]):
         return text.rstrip("/")
 
 
+class StoreUrl(click.ParamType[str]):
+    """The URL of a PostgreSQL database."""
+
+    name = "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check it."""
+        text = str(value)
+        if text and not text.startswith(("postgresql://", "postgres://")):
+            self.fail(f"{text!r} is no URL such as postgresql://user@host/database", param, ctx)
+        return text
+
+
 class Seconds(click.ParamType[float]):
     """A number of seconds that is not negative."""
 
@@ -111,6 +124,14 @@ ADDRESS = Address()
 FILE = click.Path(exists=True, dir_okay=False)
 
 catalog_url = click.option("--catalog", type=Url(), envvar="EVENWEAVE_CATALOG", help="Where the Catalog listens.")
+store_url = click.option(
+    "--store",
+    type=StoreUrl(),
+    envvar="EVENWEAVE_STORE",
+    default="",
+    metavar="URL",
+    help="Where instances are: postgresql://...; without it in the data folder.",
+)
 engine_url = click.option("--engine", type=Url(), envvar="EVENWEAVE_ENGINE", help="Where the Workflow Engine listens.")
 runtime_url = click.option("--runtime", type=Url(), envvar="EVENWEAVE_RUNTIME", help="Where the Runtime listens.")
 by_profile = click.option(

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, Outside, RuntimePart, Whole
+from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, Outside, RuntimePart, Whole, prepare_store
 from evenweave.cli.logs import configure_logs
-from evenweave.cli.options import ADDRESS, by_profile, catalog_url, functions, read_functions, read_resolve, runtime_url
+from evenweave.cli.options import (
+    ADDRESS,
+    by_profile,
+    catalog_url,
+    functions,
+    read_functions,
+    read_resolve,
+    runtime_url,
+    store_url,
+)
 from evenweave.cli.process import new_loop, tune_process
 from evenweave.cli.remote import DEFAULTS
 from evenweave.cli.watching import Folder
+from evenweave.cli.workers import Workers, watch_parent, worker_place
 from evenweave.errors import EvenweaveError
 from evenweave.http.catalog import CatalogFace
 from evenweave.http.engine import EngineFace
@@ -127,6 +138,16 @@ def runtime(listen: tuple[str, int], data: Path, retention: float, log_level: st
     metavar="FOLDER",
     help="Where the documents of functions (OpenAPI, proto) are.",
 )
+@store_url
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many processes share the work, on PostgreSQL; one that dies is started again.",
+)
+@worker_place
 @_log
 @_trace
 def engine(
@@ -135,14 +156,26 @@ def engine(
     catalog: str | None,
     runtime: str | None,
     documents: Path | None,
+    store: str,
+    workers: int,
+    place: tuple[int, int, int] | None,
     log_level: str,
     trace: bool,
     **outside: Any,
 ) -> None:
-    """Serve the Workflow Engine: it runs the instances of definitions."""
+    """Serve the Workflow Engine: it runs the instances of definitions.
+
+    State is in a file of the data folder, or with --store on PostgreSQL. There any number of engines may serve the same
+    database, on one machine or several; with --workers this one is several processes, and the first of them listens.
+    """
+    if workers > 1 and not store:
+        raise click.UsageError("several workers share a database: name one with --store postgresql://...")
+    if workers > 1 and place is None:
+        _supervise(workers, listen, store, log_level)
+        return
     calls = _outside(documents, **outside)
 
-    async def start(resources: AsyncExitStack) -> Server:
+    async def start(resources: AsyncExitStack) -> Server | None:
         spans = open_spans(asked=trace)
         if spans is not None:
             resources.push_async_callback(asyncio.to_thread, spans.stop)
@@ -150,13 +183,18 @@ def engine(
             data,
             catalog=catalog or DEFAULTS["catalog"],
             runtime=runtime or DEFAULTS["runtime"],
+            store=store,
             spans=spans,
             outside=calls,
         )
         resources.push_async_callback(part.stop)
-        return await Server.start(EngineFace(part.engine).app(), host=listen[0], port=listen[1])
+        number, fileno, _ = place or (0, -1, -1)
+        if number > 0:
+            return None
+        listener = socket.socket(fileno=fileno) if fileno >= 0 else None
+        return await Server.start(EngineFace(part.engine).app(), host=listen[0], port=listen[1], listener=listener)
 
-    _serve("engine", start, log_level)
+    _serve("engine", start, log_level, place)
 
 
 @click.command()
@@ -216,26 +254,52 @@ def _outside(
     )
 
 
-def _serve(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]], log_level: str) -> None:
+def _supervise(workers: int, listen: tuple[str, int], store: str, log_level: str) -> None:
+    """Start the workers, on tables that are up to date."""
     configure_logs(log_level)
+
+    async def run() -> None:
+        await prepare_store(store)
+        await Workers(workers, *listen).run()
+
     try:
-        tune_process()
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(_run(part, start))
+        asyncio.run(run())
     except EvenweaveError as error:
         raise click.ClickException(str(error)) from None
 
 
-async def _run(part: str, start: Callable[[AsyncExitStack], Awaitable[Server]]) -> None:
+def _serve(
+    part: str,
+    start: Callable[[AsyncExitStack], Awaitable[Server | None]],
+    log_level: str,
+    place: tuple[int, int, int] | None = None,
+) -> None:
+    configure_logs(log_level)
+    try:
+        tune_process()
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_run(part, start, place))
+    except EvenweaveError as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _run(
+    part: str, start: Callable[[AsyncExitStack], Awaitable[Server | None]], place: tuple[int, int, int] | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: Ctrl-C ends asyncio.run
             loop.add_signal_handler(number, stop.set)
+    if place is not None:
+        watch_parent(place[2], stop.set)
     async with AsyncExitStack() as resources:
         server = await start(resources)
-        resources.push_async_callback(server.stop)
-        click.echo(f"{part} listens on {server.url}")
+        if server is None:
+            click.echo(f"{part} has worker {place[0] if place is not None else 0}")
+        else:
+            resources.push_async_callback(server.stop)
+            click.echo(f"{part} listens on {server.url}")
         await stop.wait()
 
 

@@ -47,19 +47,19 @@ class Server:
 
     @classmethod
     async def start(
-        cls, app: Any, *, host: str = "127.0.0.1", port: int = 0, on_stop: Callable[[], None] | None = None
+        cls,
+        app: Any,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        listener: socket.socket | None = None,
+        on_stop: Callable[[], None] | None = None,
     ) -> Self:
         """Listen, and return once requests are taken. `on_stop` is called when stopping begins: to end long polls.
 
-        Raises `ListenError` where the address is taken or not ours.
+        A `listener` listens already. Raises `ListenError` where the address is taken or not ours.
         """
-        try:
-            listener = _listen(host, port)
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise ListenError(
-                f"cannot listen on {host}:{port}: {why}", "choose another port, or stop what has it"
-            ) from error
+        listener = listener or listen(host, port)
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -86,6 +86,17 @@ class Server:
             self._on_stop()
         self._server.should_exit = True
         await self._task
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises `ListenError` where the address is taken or not ours."""
+    try:
+        return _listen(host, port)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ListenError(
+            f"cannot listen on {host}:{port}: {why}", "choose another port, or stop what has it"
+        ) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:
