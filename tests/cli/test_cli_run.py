@@ -314,3 +314,34 @@ def test_functions_may_stand_in_the_settings(folder: Path, evenweave: Command, c
     (folder / "evenweave.toml").write_text(f'[run]\nfunctions = ["f={callables}:add"]\nsecrets = "secrets.json"\n')
     made = evenweave("run", "f.yaml")
     assert (made.code, made.json) == (0, {"sum": "hello!"})
+
+
+def test_subflows_run_with_the_definition(folder: Path, evenweave: Command) -> None:
+    """Subflows are the definitions given beside it: waited for, continued, told events, cancelled with it."""
+    flows = {
+        "f": "- {name: a, type: operation, actions: [{subFlowRef: one}, {subFlowRef: told}], end: true}",
+        "one": "- {name: a, type: inject, data: {one: 1}, end: {continueAs: two}}",
+        "two": "- {name: a, type: sleep, duration: PT1H, transition: b}\n"
+        "  - {name: b, type: inject, data: {two: 2}, end: true}",
+        "told": "- {name: a, type: callback, action: {subFlowRef: two}, eventRef: came, end: true}\n"
+        "events: [{name: came, type: org.came, source: /s}]",
+    }
+    for name, states in flows.items():
+        (folder / f"{name}.yaml").write_text(HEAD.replace("id: f", f"id: {name}") + f"states:\n  {states}\n")
+    came = json.dumps(event(1, "org.came", "/s", data={"came": True}))
+    given = [part for name in ("one", "two", "told") for part in ("--subflow", f"{name}.yaml")]
+    outcome = evenweave("run", "f.yaml", *given, "--clock", "jump", "--event", came)
+    assert (outcome.code, outcome.json) == (0, {"one": 1, "two": 2, "came": True})
+    without = evenweave("run", "f.yaml", *given[:2], "--clock", "jump")
+    error = json.loads(without.err)
+    assert (without.code, error["type"], error["reference"]) == (1, "unknown-workflow", "/states/0/actions/0")
+    waits = evenweave("run", "f.yaml", *given, "--clock", "jump")
+    assert (waits.code, "still waiting for came" in waits.err) == (3, True)
+
+
+def test_subflow_that_is_no_definition_is_refused(folder: Path, evenweave: Command) -> None:
+    """A subflow with mistakes is not valid, like the definition itself."""
+    (folder / "f.yaml").write_text(HEAD + "states: [{name: a, type: inject, data: {}, end: true}]\n")
+    (folder / "g.yaml").write_text(HEAD + "states: [{name: a, type: inject, data: {}}]\n")
+    outcome = evenweave("run", "f.yaml", "--subflow", "g.yaml")
+    assert (outcome.code, "g.yaml" in outcome.err) == (2, True)

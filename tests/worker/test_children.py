@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from worker_house import consumed, event, flow, sleeping, waiting
@@ -378,3 +379,30 @@ async def test_skip_leaves_a_child_that_faulted_where_it_is(house: House) -> Non
     await house.settle()
     assert await house.statuses() == ["completed", "faulted"]
     assert (await house.engine.instance(id_)).data == {"n": 1, "order": {}}
+
+
+async def test_error_of_a_subflow_is_caught_by_its_parent(house: House) -> None:
+    """OnErrors takes the parent another way by the type of the child's error; the child stays stopped, to be seen."""
+    caught = {"onErrors": [{"errorRef": "broken", "transition": "Mend"}], "end": True}
+    states = (calling("Call", "child", **caught), setting("Mend", {"mended": True}))
+    document = json.loads(flow("parent", *states, events=[]))
+    await house.register(json.dumps(document | {"errors": [{"name": "broken", "code": "expression"}]}).encode())
+    await house.register(BROKEN_CHILD)
+    id_ = await house.engine.start_instance("parent", {"n": 1, "order": {}})
+    await house.settle()
+    assert await house.statuses() == ["completed", "faulted"]
+    assert (await house.engine.instance(id_)).data == {"n": 1, "order": {}, "mended": True}
+    assert await house.engine.archive.check(id_)
+
+
+async def test_time_out_of_an_action_takes_its_subflow_with_it(house: House) -> None:
+    """A subflow that is not done in time is cancelled, and the parent stops with the time-out."""
+    state = calling("Call", "child", timeouts={"actionExecTimeout": "PT1M"})
+    await house.register(flow("parent", state, events=[]))
+    await house.register(WAITING_CHILD)
+    await house.engine.start_instance("parent", {})
+    await house.settle()
+    await house.jump(60)
+    parent, child = await house.instances()
+    assert parent.reason is not None
+    assert (parent.status, parent.reason.type, child.status) == ("faulted", "timeout", "cancelled")

@@ -16,8 +16,9 @@ from evenweave import cloudevents
 from evenweave.app import Outside
 from evenweave.cli.files import check_files, render
 from evenweave.cli.options import FILE, JSON, Named, Seconds, by_profile, functions, read_functions, read_resolve
-from evenweave.worker.alone import Alone, Came
+from evenweave.worker.alone import Came
 from evenweave.worker.driving import Watch, drive
+from evenweave.worker.family import Family
 from evenweave.worker.performing import Performer
 from evenweave.worker.settings import Settings
 
@@ -36,6 +37,7 @@ COMPLETED, FAULTED, NOT_VALID, WAITING, CANCELLED = 0, 1, 2, 3, 4
 @click.option("--event", "events", type=JSON, multiple=True, metavar="@FILE", help="A CloudEvent, or an array of them.")
 @click.option("--emitted", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write what it publishes.")
 @click.option("--catalog", "catalogs", type=FILE, multiple=True, metavar="FILE", help="An AsyncAPI document.")
+@click.option("--subflow", "subflows", type=FILE, multiple=True, metavar="FILE", help="Another definition to run.")
 @by_profile
 @click.option("--timeout", type=Seconds(), default=10.0, show_default=True, help="How long to wait for its end.")
 @functions
@@ -52,6 +54,7 @@ def run(
     events: tuple[Any, ...],
     emitted: str | None,
     catalogs: tuple[str, ...],
+    subflows: tuple[str, ...],
     profile: Profile | None,
     timeout: float,
     functions: tuple[tuple[str, str], ...],
@@ -70,8 +73,9 @@ def run(
 
     Calls to functions are made. A function of the type custom or rpc may be a Python callable, given by `--function`:
     an object as arguments becomes keywords, anything else is its one argument, and without arguments that is the
-    state's data. What `sysout` is told goes to standard error; standard output has one JSON value: the output, or
-    where it still waits or was cancelled its data so far.
+    state's data. Subflows, and what `continueAs` names, are the definitions given by `--subflow`; of several versions
+    the last one given is taken where none is asked for. What `sysout` is told goes to standard error; standard output
+    has one JSON value: the output, or where it still waits or was cancelled its data so far.
 
     Exits 0 when completed, 1 when faulted (the error is JSON on standard error), 2 when the definition is not valid,
     3 when it still waits after the time-out, or at once when nothing can come that it waits for, 4 when cancelled.
@@ -79,7 +83,7 @@ def run(
     if not isinstance(given, dict):
         raise click.BadParameter("the input is a JSON object", param_hint="--input")
     came = _events(events)
-    plan = _compile(definition, catalogs, profile)
+    plan, *others = _compile([definition, *subflows], catalogs, profile)
     with _writer(emitted) as write:  # a file that cannot be written is found now, not when the instance has ended
         outside = Outside(
             callables=read_functions(functions),
@@ -90,8 +94,8 @@ def run(
             write=_say,
         )
 
-        def start(now: float) -> Alone:
-            return Alone(plan, given, now=now, id=instance_id, headers=dict(headers))
+        def start(now: float) -> Family:
+            return Family(plan, given, subflows=others, now=now, id=instance_id, headers=dict(headers))
 
         alone = asyncio.run(_drive(start, came, outside, Watch(jumps=clock == "jump"), timeout))
         for event in alone.published:
@@ -108,20 +112,22 @@ def _writer(path: str | None) -> Iterator[Callable[[bytes], object]]:
         raise click.BadParameter(f"{path}: {error.strerror}", param_hint="--emitted") from None
 
 
-def _compile(definition: str, catalogs: Sequence[str], profile: Profile | None) -> Plan:
+def _compile(definitions: Sequence[str], catalogs: Sequence[str], profile: Profile | None) -> list[Plan]:
     # Warnings are for `check`: here standard error holds why an instance did not complete, and nothing else.
-    files = check_files([definition, *catalogs], profile=profile)
-    plan = files[0].plan
-    for file in files[1:]:
+    files = check_files([*definitions, *catalogs], profile=profile)
+    wanted = list(dict.fromkeys(definitions))
+    plans = [file.plan for file in files if file.name in wanted and file.plan is not None]
+    for file in files[len(wanted) :]:
         if file.kind not in {"asyncapi", None}:
             raise click.BadParameter(f"{file.name} is no AsyncAPI document", param_hint="--catalog")
-    if plan is not None and all(file.valid for file in files):
-        return plan
+    if len(plans) == len(wanted) and all(file.valid for file in files):
+        return plans
     drawn = render(files)
     if drawn:
         click.echo(drawn, err=True)
-    if files[0].kind == "asyncapi":
-        click.echo(f"{definition} is an AsyncAPI document, not a definition", err=True)
+    for file in files[: len(wanted)]:
+        if file.kind == "asyncapi":
+            click.echo(f"{file.name} is an AsyncAPI document, not a definition", err=True)
     sys.exit(NOT_VALID)
 
 
@@ -138,8 +144,8 @@ def _events(given: tuple[Any, ...]) -> list[Came]:
 
 
 async def _drive(
-    start: Callable[[float], Alone], came: Sequence[Came], outside: Outside, watch: Watch, timeout_s: float
-) -> Alone:
+    start: Callable[[float], Family], came: Sequence[Came], outside: Outside, watch: Watch, timeout_s: float
+) -> Family:
     functions = outside.open_functions()
     try:
         performer = Performer(functions, outside.open_secrets(), Settings())
@@ -162,7 +168,7 @@ def _value(text: str) -> Any:
     return text
 
 
-def _report(alone: Alone) -> int:
+def _report(alone: Family) -> int:
     instance = alone.instance
     if instance.status not in {"faulted", "suspended"}:
         click.echo(msgspec.json.format(msgspec.json.encode(alone.data), indent=2))

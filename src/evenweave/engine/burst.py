@@ -85,6 +85,7 @@ def step(
     limits: Limits = LIMITS,
     find_plan: FindPlan = no_other,
     chance: Chance = draw,
+    find_definition: FindDefinition = every,
 ) -> Step:
     """Move the instance by all the causes, in order, in one burst.
 
@@ -98,11 +99,13 @@ def step(
         limits: What the burst may use up.
         find_plan: Finds the plan that a migration names.
         chance: Draws the jitter of retries: a number from -1 to 1 for a seed, the same for the same seed.
+        find_definition: Whether a definition can start instances.
 
     Raises:
         evenweave.engine.life.NotAllowed: A command that the status does not allow.
     """
     burst = Burst(plan, instance, now=now, limits=limits, find_plan=find_plan, chance=chance)
+    burst.find_definition = find_definition
     taken = [burst.apply(cause) for cause in causes]
     return burst.close(taken)
 

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from evenweave.engine import Arrival, Begin, Called, Continue, Deadline, Invoke, Publish, Withdraw, correlate, step
+from evenweave.engine import (
+    Arrival,
+    Begin,
+    Called,
+    Continue,
+    Deadline,
+    Dismiss,
+    Invoke,
+    Launch,
+    Publish,
+    Withdraw,
+    correlate,
+    step,
+)
 from evenweave.engine.burst import fresh
 from evenweave.plan.nodes import Await, Do
 from evenweave.worker.view import current_data
@@ -18,6 +31,7 @@ if TYPE_CHECKING:
     from evenweave.engine import Cause, Instance, Step
     from evenweave.engine.calling import Invocation
     from evenweave.plan.nodes import Accept, Plan
+    from evenweave.worker.family import Family
 
 
 class Came(Struct, frozen=True):
@@ -42,6 +56,7 @@ class Alone:
         published: What the instance published, in order.
         kept: Events that nobody waited for yet.
         calls: The calls to functions that it asks for, by activation; whoever makes them answers them.
+        asked: What it asks of other instances; whoever runs those takes it from here.
     """
 
     def __init__(
@@ -52,16 +67,20 @@ class Alone:
         now: float,
         id: str = "run",  # noqa: A002
         headers: Mapping[str, str] | None = None,
+        begin: Begin | None = None,
+        family: Family | None = None,
     ) -> None:
-        self.published: list[dict[str, Any]] = []
+        self.published: list[dict[str, Any]] = [] if family is None else family.published
         self.kept: deque[Came] = deque()
         self.calls: dict[int, Invocation] = {}
         self._plan = plan
         self._instance: Instance = fresh(plan, tenant="default", id=id, now=now)
         self._input = data
         self._headers = dict(headers or {})
-        if not plan.starts:
-            self._move(Begin(data, headers=self._headers), now)
+        self._family = family
+        self.asked: list[Launch | Dismiss] = []
+        if begin is not None or not plan.starts:
+            self._move(begin or Begin(data, headers=self._headers), now)
             self.advance(now)
 
     @property
@@ -73,6 +92,11 @@ class Alone:
     def data(self) -> Any:
         """Its output, or its data as far as it got."""
         return current_data(self._instance)
+
+    @property
+    def due(self) -> float | None:
+        """Its earliest deadline."""
+        return self._instance.due
 
     @property
     def over(self) -> bool:
@@ -96,6 +120,11 @@ class Alone:
         self.kept.append(came)
         self.advance(now)
 
+    def tell(self, cause: Cause, now: float) -> None:
+        """Another instance has something for it."""
+        self._move(cause, now)
+        self.advance(now)
+
     def answer(self, outcome: Called, now: float) -> None:
         """A call was made; where nobody waits for it any more, that is nothing."""
         invocation = self.calls.pop(outcome.activation, None)
@@ -114,12 +143,13 @@ class Alone:
             elif due is not None and due <= now:
                 moved = self._move(Deadline(), now)
             for came in list(self.kept):
-                if self._offer(came, now):
+                if self.offer(came, now):
                     self.kept.remove(came)
                     moved = True
                     break
 
-    def _offer(self, came: Came, now: float) -> bool:
+    def offer(self, came: Came, now: float) -> bool:
+        """Give it an event; whether it takes it now."""
         if self._instance.status == "pending":
             for index, start in enumerate(self._plan.starts):
                 match = start.accept.match
@@ -170,6 +200,8 @@ class Alone:
                     self.published.append(effect.event)
                 case Invoke():
                     self.calls[effect.activation] = effect.invocation
+                case Launch() | Dismiss():
+                    self.asked.append(effect)
                 case Withdraw():
                     self.calls.pop(effect.activation, None)
                 case _:
@@ -178,4 +210,10 @@ class Alone:
 
     def _step(self, cause: Cause, now: float) -> Step:
         """Run a burst; who watches it runs one that is recorded."""
-        return step(self._plan, self._instance, [cause], now=now)
+        knows = nothing if self._family is None else self._family.knows
+        return step(self._plan, self._instance, [cause], now=now, find_definition=knows)
+
+
+def nothing(_definition: str, _version: str) -> bool:
+    """There is no other definition."""
+    return False

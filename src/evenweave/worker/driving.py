@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from evenweave.engine import Called
     from evenweave.worker.alone import Alone, Came
+    from evenweave.worker.family import Family
     from evenweave.worker.performing import Performer
+
+
+T = TypeVar("T", "Alone", "Family")
 
 
 class Watch:
@@ -36,13 +40,13 @@ class Watch:
 
 
 async def drive(
-    start: Callable[[float], Alone],
+    start: Callable[[float], T],
     came: Sequence[Came],
     performer: Performer,
     watch: Watch,
     *,
     timeout_s: float,
-) -> Alone:
+) -> T:
     """Run an instance for at most so many seconds.
 
     Args:
@@ -63,7 +67,7 @@ async def drive(
             if alone.over and not any(not alone.calls[each].waits for each in running):
                 break  # nobody waits for the result of another call; one that nobody waits for anyway is still made
             left_s = max(0.0, until - time.monotonic())
-            due = None if alone.over else alone.instance.due
+            due = None if alone.over else alone.due
             if running:
                 if due is not None:
                     left_s = min(left_s, max(0.0, due - watch.now()))
@@ -84,7 +88,7 @@ async def drive(
     return alone
 
 
-def _begin_and_end(alone: Alone, performer: Performer, running: dict[int, asyncio.Task[Called]]) -> None:
+def _begin_and_end(alone: Alone | Family, performer: Performer, running: dict[int, asyncio.Task[Called]]) -> None:
     """Begin the calls that were asked for, and end those whose results nobody waits for any more."""
     for activation, invocation in alone.calls.items():
         if activation not in running:

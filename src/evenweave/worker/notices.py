@@ -59,19 +59,25 @@ def dismiss(batch: Batch, instance: Instance, effect: Dismiss) -> None:
 
 def tell_parent(batch: Batch, instance: Instance) -> None:
     """Tell the instance that started this one how it ended, or that it stopped with a fault."""
+    ended = describe_end(instance)
+    if ended is not None and instance.parent is not None:
+        tell(batch, instance.parent[0], "ended", ended)
+
+
+def describe_end(instance: Instance) -> ChildEnded | None:
+    """What the instance that started this one is told; nothing where it goes on, or nobody there waits for it."""
     if instance.status not in _TOLD or instance.continued or instance.parent is None:
-        return
-    parent, activation, _ = instance.parent
-    ended = ChildEnded(activation, instance.id, instance.definition, instance.status)
+        return None
+    ended = ChildEnded(instance.parent[1], instance.id, instance.definition, instance.status)
     reason = instance.reason
     if instance.status == "completed":
-        ended = msgspec.structs.replace(ended, data=instance.data)
-    elif reason is not None:
-        if reason.type == BY_PARENT:
-            return  # nobody there waits for it
-        kind = "cancelled" if reason.type == "command" else reason.type
-        ended = msgspec.structs.replace(ended, type=kind, title=reason.title)
-    tell(batch, parent, "ended", ended)
+        return msgspec.structs.replace(ended, data=instance.data)
+    if reason is None:
+        return ended
+    if reason.type == BY_PARENT:
+        return None
+    kind = "cancelled" if reason.type == "command" else reason.type
+    return msgspec.structs.replace(ended, type=kind, title=reason.title)
 
 
 def tell(batch: Batch, instance: str, kind: NoticeKind, cause: Cause) -> None:
