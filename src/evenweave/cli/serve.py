@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evenweave.app import LOOPBACK, PORTS, CatalogPart, EnginePart, Outside, RuntimePart, Whole, prepare_store
+from evenweave.cli.keeping import keeping, read_keeping
 from evenweave.cli.logs import configure_logs
 from evenweave.cli.options import (
     ADDRESS,
@@ -148,6 +149,7 @@ def runtime(listen: tuple[str, int], data: Path, retention: float, log_level: st
     help="How many processes share the work, on PostgreSQL; one that dies is started again.",
 )
 @worker_place
+@keeping
 @_log
 @_trace
 def engine(
@@ -159,6 +161,8 @@ def engine(
     store: str,
     workers: int,
     place: tuple[int, int, int] | None,
+    keep_history: float | None,
+    keep_ended: float | None,
     log_level: str,
     trace: bool,
     **outside: Any,
@@ -184,6 +188,7 @@ def engine(
             catalog=catalog or DEFAULTS["catalog"],
             runtime=runtime or DEFAULTS["runtime"],
             store=store,
+            settings=read_keeping(keep_history, keep_ended),
             spans=spans,
             outside=calls,
         )
@@ -204,11 +209,19 @@ def engine(
 @_listen("dev")
 @functions
 @_hosts
+@keeping
 @_log
 @_trace
 @by_profile
 def dev(
-    folder: Path, listen: tuple[str, int], log_level: str, trace: bool, profile: Profile | None, **outside: Any
+    folder: Path,
+    listen: tuple[str, int],
+    keep_history: float | None,
+    keep_ended: float | None,
+    log_level: str,
+    trace: bool,
+    profile: Profile | None,
+    **outside: Any,
 ) -> None:
     """Serve Catalog, Workflow Engine and Runtime in one process, and register what is in FOLDER.
 
@@ -224,7 +237,9 @@ def dev(
         spans = open_spans(asked=trace)
         if spans is not None:
             resources.push_async_callback(asyncio.to_thread, spans.stop)
-        whole = await Whole.start(folder / ".evenweave" / "evenweave.db", spans=spans, outside=calls)
+        settings = read_keeping(keep_history, keep_ended)
+        path = folder / ".evenweave" / "evenweave.db"
+        whole = await Whole.start(path, settings=settings, spans=spans, outside=calls)
         resources.push_async_callback(whole.stop)
         runtime_face = RuntimeFace(whole.broker)
         face = WholeFace(CatalogFace(whole.catalog).app(), EngineFace(whole.engine).app(), runtime_face)

@@ -6,7 +6,7 @@ PROTOCOL section 2 is the contract. A store belongs to one tenant's engine; ever
 from __future__ import annotations
 
 from collections.abc import Sequence  # noqa: TC003 - a struct's annotation
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -198,6 +198,17 @@ class HistoryEntry(Struct, frozen=True):
     revision: int
     at: float
     causes: bytes
+
+
+class Ended(NamedTuple):
+    """An instance that ended, and when, in seconds since the epoch; they are ordered by both."""
+
+    at: float
+    id: str
+
+
+FIRST_ENDED = Ended(0.0, "")
+"""Comes before all of them."""
 
 
 class Census(Struct, frozen=True):
@@ -582,6 +593,14 @@ class Store(Protocol):
 
     async def prune(self, before: float, limit: int) -> bool:
         """Remove dedupe keys and tombstones older than a time, at most so many of each; whether some are left."""
+        ...
+
+    async def ended(self, before: float, after: Ended, limit: int) -> Sequence[Ended]:
+        """Instances that ended before a time, behind ``after``, in the order of that. It must not read all others."""
+        ...
+
+    async def forget_histories(self, instances: Sequence[str]) -> None:
+        """Remove the histories of ended instances, in one small step; return when that is durable."""
         ...
 
     async def close(self) -> None:

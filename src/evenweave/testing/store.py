@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from evenweave.engine import Fiber, Frame, Instance, codec
-from evenweave.ports.store import Census, DefinitionRow, PendingCall, Position, StoreRefused, Wait, Which
+from evenweave.ports.store import (
+    FIRST_ENDED,
+    Census,
+    DefinitionRow,
+    Ended,
+    PendingCall,
+    Position,
+    StoreRefused,
+    Wait,
+    Which,
+)
 
 if TYPE_CHECKING:
     from evenweave.ports.store import Kept, Outgoing, Store, Transaction
@@ -427,6 +437,35 @@ class StoreContract:
         await bench.store.prune(2.0, 10)
         assert not await bench.store.begin().known("i")
 
+    async def test_ended_instances_are_found_in_the_order_in_which_they_ended(self, bench: Bench) -> None:
+        """Those that ended before a time, page by page; those that go on, or ended later, are not among them."""
+        made = bench.store.begin()
+        for name, status, updated in (
+            ("late", "completed", 30.0),
+            ("b", "cancelled", 10.0),
+            ("a", "completed", 10.0),
+            ("first", "completed", 5.0),
+            ("live", "waiting", 1.0),
+            ("faulted", "faulted", 1.0),
+        ):
+            _save(made, _instance(name, status=status, updated=updated))
+        await made.queue()
+        found = await bench.store.ended(30.0, FIRST_ENDED, 2)
+        assert list(found) == [Ended(5.0, "first"), Ended(10.0, "a")]
+        assert list(await bench.store.ended(30.0, found[-1], 2)) == [Ended(10.0, "b")]
+        assert list(await bench.store.ended(5.0, FIRST_ENDED, 2)) == []
+
+    async def test_forgotten_histories_leave_their_instances(self, bench: Bench) -> None:
+        """The histories that are named are gone, for good; their instances and the other histories stay."""
+        made = bench.store.begin()
+        for name in ("a", "b", "c"):
+            _save(made, _instance(name, status="completed"))
+        await made.queue()
+        await bench.store.forget_histories(["a", "c", "nobody"])
+        await bench.reopen()
+        assert [len(await bench.store.history(name)) for name in ("a", "b", "c")] == [0, 1, 0]
+        assert await bench.store.instance("a") is not None
+
     async def test_definitions_are_listed_in_the_order_of_registration(self, bench: Bench) -> None:
         """A definition that is registered again becomes the newest; one that retires starts nothing more."""
         for version in ("1", "2", "1"):
@@ -519,10 +558,11 @@ def _instance(
     status: Any = "waiting",
     due: float | None = None,
     revision: int = 1,
+    updated: float = 2.0,
 ) -> Instance:
     frame = Frame("/states/0", 1, {"n": 1}, deadline=due)
     fibers = [Fiber(1, 0, 0, [frame], "sleep")]
-    return Instance("default", id, "d", "1", "x", status, 1.0, 2.0, revision=revision, data={"n": 1}, fibers=fibers)
+    return Instance("default", id, "d", "1", "x", status, 1.0, updated, revision=revision, data={"n": 1}, fibers=fibers)
 
 
 def _save(transaction: Transaction, instance: Instance) -> None:

@@ -26,6 +26,7 @@ from evenweave.worker.publishing import Publishing
 from evenweave.worker.refusals import InvalidInput, NotFound, NotPossible
 from evenweave.worker.registrar import Registrar, Registration
 from evenweave.worker.repair import Repair, Workshop
+from evenweave.worker.retention import Retention
 from evenweave.worker.scheduling import Scheduling
 from evenweave.worker.search import search
 from evenweave.worker.settings import Settings
@@ -98,6 +99,7 @@ class Engine:
         self.archive = Archive(self._mover)
         self.workshop = Workshop(self._mover, self._registrar)
         self._timers = Timers(self._mover, clock)
+        self._retention = Retention(self._mover, clock)
         self._children = Children(self._mover, clock)
         self._calls = Calls(self._mover, clock, Performer(functions, secrets, self.settings))
         self._mover.spans = spans
@@ -139,6 +141,8 @@ class Engine:
         self._serve("children", self._children.run)
         self._serve("calls", self._calls.run)
         self._serve("schedules", self._scheduling.run)
+        if self._retention.wanted:
+            self._serve("retention", self._retention.run)
 
     async def stop(self) -> None:
         """Stop taking anything; what was queued is the store's to write."""

@@ -23,6 +23,8 @@ class Settings(Struct, frozen=True):
         call_s: How long a call may take, where its function says nothing of it.
         result_bytes: How large the result of a call may be.
         limits: Of a burst.
+        history_s: How long the history of an instance is kept after its end; ``None`` is as long as the instance.
+        ended_s: How long an instance is kept after its end; ``None`` is for ever.
     """
 
     group: str = "evenweave.engine"
@@ -37,3 +39,5 @@ class Settings(Struct, frozen=True):
     call_s: float = 30.0
     result_bytes: int = 512 * 1024
     limits: Limits = LIMITS
+    history_s: float | None = None
+    ended_s: float | None = None

@@ -238,6 +238,11 @@ select (select count(*) from waits where tenant = $1), (select count(*) from kep
 -- name: prunable
 select exists (select 1 from dedupe where at < $1) or exists (select 1 from tombstones where at < $1)
 
+-- name: ended
+select updated, id from instances
+where tenant = $1 and status in ('completed', 'cancelled') and updated < $2 and (updated, id) > ($3, $4)
+order by updated, id limit $5
+
 -- name: prune_dedupe
 delete from dedupe where (tenant, key, digest) in (
     select tenant, key, digest from dedupe where at < $1 limit $2 for update skip locked

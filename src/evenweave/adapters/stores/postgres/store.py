@@ -26,6 +26,7 @@ from evenweave.ports.store import (
     EVERY,
     Census,
     DefinitionRow,
+    Ended,
     HistoryEntry,
     InstanceSummary,
     Kept,
@@ -355,6 +356,14 @@ class PostgresStore:
             await self._faces.rows(self.sql[name], before, limit)
         found: bool = await self._faces.value(self.sql["prunable"], before)
         return found
+
+    async def ended(self, before: float, after: Ended, limit: int) -> Sequence[Ended]:
+        """Instances that ended before a time, in the order of that."""
+        return [Ended(*row) for row in await self._rows("ended", before, *after, limit)]
+
+    async def forget_histories(self, instances: Sequence[str]) -> None:
+        """Remove the histories of ended instances."""
+        await self._rows("remove_history", list(instances))
 
     async def close(self) -> None:
         """Write what is queued, end the session, and let go of the connections."""

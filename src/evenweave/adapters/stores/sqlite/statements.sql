@@ -87,6 +87,11 @@ select id from instances where tenant = ? and due is not null and due <= ? order
 -- name: next_due
 select min(due) from instances where tenant = ? and due > ?
 
+-- name: ended
+select updated, id from instances
+where tenant = ? and status in ('completed', 'cancelled') and updated < ? and (updated, id) > (?, ?)
+order by updated, id limit ?
+
 -- name: remove_instance
 delete from instances where tenant = ? and id = ?
 

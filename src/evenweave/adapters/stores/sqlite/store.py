@@ -19,6 +19,7 @@ from evenweave.ports.store import (
     EVERY,
     Census,
     DefinitionRow,
+    Ended,
     HistoryEntry,
     InstanceSummary,
     Kept,
@@ -290,6 +291,21 @@ class SqliteStore:
         unit.add(self.sql["prune_tombstones"], (before, limit))
         await self._commit(unit)
         return self.reader.row(self.sql["prunable"], (before,)) is not None
+
+    async def ended(self, before: float, after: Ended, limit: int) -> Sequence[Ended]:
+        """Instances that ended before a time, in the order of that."""
+        rows = self.reader.rows(self.sql["ended"], (self.tenant, before, *after, limit))
+        return [Ended(*row) for row in rows]
+
+    async def forget_histories(self, instances: Sequence[str]) -> None:
+        """Remove the histories of ended instances."""
+        unit = Unit()
+        for instance in instances:
+            unit.add(self.sql["remove_history"], (self.tenant, instance))
+        try:
+            await self.database.durable(unit)
+        except Exception as error:
+            raise _explain(error) from error
 
     async def close(self) -> None:
         """Let go of the database."""
