@@ -2,6 +2,8 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
+# Another floor to compare ours with, where there is one.
+FLOOR ?= $(or $(EVENWEAVE_SHARED),../shared)/bench-floor/bench_floor.py
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
@@ -35,16 +37,20 @@ bench-jq: $(STAMP)
 
 # Orders a second, next to the floor and to DBOS in the same run: see docs/performance.md.
 bench: $(STAMP) bench-peers
-	$(BIN)/python bench/orders.py --seconds 3
+	-$(BIN)/python bench/agreement.py $(FLOOR)
+	$(BIN)/python bench/orders.py --seconds 2
+	$(BIN)/python bench/plots.py docs
+	$(BIN)/python bench/networked.py --seconds 2
+	$(BIN)/python bench/waiting.py
 
 bench-quick: $(STAMP) bench-peers
 	$(BIN)/python bench/orders.py --seconds 0.7
 
 # What is measured beside us; without it the columns stay empty.
 bench-peers: $(STAMP)
-	@$(BIN)/python -c 'import dbos' 2>/dev/null \
+	@$(BIN)/python -c 'import dbos, uvloop' 2>/dev/null \
 	|| $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' \
-	|| echo "DBOS cannot be installed here, it is left out"
+	|| echo "not all of what is measured beside it can be installed here: it is left out"
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
