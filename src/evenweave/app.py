@@ -9,6 +9,7 @@ import importlib
 import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -101,8 +102,13 @@ class Outside:
         from evenweave.adapters.functions.http import Documents, HttpClient, HttpFunctions  # noqa: PLC0415 - aiohttp
 
         client = HttpClient(resolve=self.resolve, hosts=self.hosts)
-        http = HttpFunctions(client, Documents(self.documents, client))
-        types = dict.fromkeys(("rest", "graphql", "odata"), http)
+        documents = Documents(self.documents, client)
+        http = HttpFunctions(client, documents)
+        types: dict[str, Functions] = dict.fromkeys(("rest", "graphql", "odata"), http)
+        if find_spec("grpc_tools") is not None and find_spec("grpc") is not None:
+            from evenweave.adapters.functions.grpc import GrpcFunctions  # noqa: PLC0415 - an extra
+
+            types["rpc"] = GrpcFunctions(documents.place, client.route, http.authenticator.headers)
         return Router(PythonFunctions(self.callables), types, self.write or _log_line)
 
     def open_secrets(self) -> Secrets:

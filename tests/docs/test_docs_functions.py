@@ -94,3 +94,9 @@ def test_http_examples_run(tmp_path: Path) -> None:
     assert graphql == {"id": "7", "title": "Metropolis"}
     assert odata == {"id": "7", "value": ["2"]}
     assert asked[0] == ("GET", "/v1/orders/7", "Bearer t0ken")
+
+
+def test_rpc_example_is_served_by_a_callable() -> None:
+    """A callable stands in for the service, under the name of its method."""
+    outside = Outside(callables={"Orders#Add": lambda counts: {"total": sum(counts)}})
+    assert asyncio.run(run(block("## rpc", "yaml"), {}, outside)) == {"total": 3}

@@ -12,6 +12,7 @@ from evenweave.engine.calling import Invocation, Values
 from evenweave.ports.functions import Auth, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 
@@ -31,12 +32,13 @@ class Asked(msgspec.Struct):
 
 
 class Server:
-    """See the module; ``answers`` by path: a value as JSON, or a response."""
+    """See the module; ``answers`` by path: a value as JSON, or a response; or a ``handler``."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.answers: dict[str, Any] = {}
         self.url = ""
+        self.handler: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
@@ -62,6 +64,8 @@ class Server:
         return HttpFunctions(client, Documents(folder, client))
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        if self.handler is not None:
+            return await self.handler(request)
         query = {name: request.query.getall(name) for name in request.query}
         plain = {name: values[0] if len(values) == 1 else values for name, values in query.items()}
         headers = {name.lower(): value for name, value in request.headers.items()}

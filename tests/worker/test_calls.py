@@ -327,6 +327,95 @@ async def test_result_for_an_activation_that_is_gone_is_a_counted_no_op(
     assert not await pending(house, id_)
 
 
+async def test_error_of_a_call_is_handled_by_its_code(open_calling: Callable[..., Awaitable[House]]) -> None:
+    """`onErrors` knows a call's error by each of its codes: here by a class that the exception derives from."""
+
+    def find(**_: Any) -> None:
+        raise KeyError("x")
+
+    house = await open_calling(find=find)
+    failing = calls("Find", {"refName": "find", "arguments": {}}, transition="End")
+    failing["onErrors"] = [{"errorRef": "Missing", "transition": "Mend"}]
+    mend = {"name": "Mend", "type": "inject", "data": {"mended": True}, "transition": "End"}
+    end = {"name": "End", "type": "inject", "data": {"ended": True}}
+    errors = {"errors": [{"name": "Missing", "code": "LookupError"}]}
+    await house.register(definition(failing, mend, end, find=None, more=errors))
+    id_ = await house.engine.start_instance("f", {})
+    assert (await status(house, id_, "completed")).data == {"mended": True, "ended": True}
+
+
+async def test_retried_action_calls_again_under_another_key(open_calling: Callable[..., Awaitable[House]]) -> None:
+    """Each attempt of a retry policy is a call of its own, once its delay is over."""
+    keys: list[str] = []
+
+    def flaky(*, idempotency_key: str, **_: Any) -> dict[str, Any]:
+        keys.append(idempotency_key)
+        if len(keys) < 3:
+            raise OSError("not yet")
+        return {"done": len(keys)}
+
+    house = await open_calling(flaky=flaky)
+    action = {
+        "functionRef": {"refName": "flaky", "arguments": {"x": 1}},
+        "retryRef": "often",
+        "retryableErrors": ["Broken"],
+    }
+    more = {
+        "retries": [{"name": "often", "delay": "PT10S", "maxAttempts": 5}],
+        "errors": [{"name": "Broken", "code": "OSError"}],
+    }
+    state = {"name": "Try", "type": "operation", "actions": [action]}
+    await house.register(definition(state, flaky=None, more=more))
+    id_ = await house.engine.start_instance("f", {})
+
+    jumps: list[int] = []
+
+    async def asleep() -> bool:
+        (wait, *_) = (await house.engine.instance(id_)).waits or [None]
+        return wait is not None and wait.kind != "result" and len(keys) == len(jumps) + 1
+
+    for each in (1, 2):
+        await house.until(asleep, True)
+        jumps.append(each)
+        await house.jump(10)
+    assert (await status(house, id_, "completed")).data == {"done": 3}
+    assert len(set(keys)) == 3
+
+
+async def test_action_whose_time_is_over_withdraws_its_call(open_calling: Callable[..., Awaitable[House]]) -> None:
+    """An action's time-out leaves the call: its row is gone in the same commit, and it is ended."""
+    door = Door()
+    house = await open_calling(door=door.call)
+    state = calls("Call", {"refName": "door", "arguments": {}}, timeouts={"actionExecTimeout": "PT5S"})
+    await house.register(definition(state, door=None))
+    id_ = await house.engine.start_instance("f", {})
+    await asyncio.wait_for(door.entered.wait(), 10)
+    await house.jump(5)
+    found = await status(house, id_, "faulted")
+    assert found.reason is not None
+    assert found.reason.type == "timeout"
+    assert not await pending(house, id_)
+
+    async def ended() -> int:
+        return door.ended
+
+    await house.until(ended, 1)
+
+
+async def test_branch_that_is_not_needed_withdraws_its_call(open_calling: Callable[..., Awaitable[House]]) -> None:
+    """Where a parallel state needs no more branches, the calls of the others are ended."""
+    door = Door()
+    house = await open_calling(door=door.call, fast=lambda: {"fast": True})
+    branches = [
+        {"name": name, "actions": [{"functionRef": {"refName": name, "arguments": {}}}]} for name in ("door", "fast")
+    ]
+    state = {"name": "P", "type": "parallel", "branches": branches, "completionType": "atLeast", "numCompleted": 1}
+    await house.register(definition(state, door=None, fast=None))
+    id_ = await house.engine.start_instance("f", {})
+    assert (await status(house, id_, "completed")).data == {"fast": True}
+    assert not await pending(house, id_)
+
+
 async def test_secret_reaches_the_callable_and_nothing_else(open_calling: Callable[..., Awaitable[House]]) -> None:
     """What is stored is the expression; an error that holds the secret shows it as hidden."""
     seen: list[Any] = []

@@ -45,9 +45,9 @@ class Router:
             return await self._call_custom(request)
         functions = self._types.get(invocation.type)
         if functions is None:
-            raise CallFailed(
-                "unknown-function", f"this engine makes no calls to functions of the type {invocation.type}"
-            )
+            hint = ": install evenweave[grpc]" if invocation.type == "rpc" else ""
+            title = f"this engine makes no calls to functions of the type {invocation.type}{hint}"
+            raise CallFailed("unknown-function", title)
         return await functions.call(request)
 
     async def close(self) -> None:

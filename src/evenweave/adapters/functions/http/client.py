@@ -126,7 +126,7 @@ class HttpClient:
             self._session = None
 
     async def _once(self, method: str, url: str, headers: Mapping[str, str], body: Any) -> tuple[Answer, str]:
-        target = self._target(url)
+        target = self.route(url)
         if self._session is None:
             # What a definition says is all that is sent: no cookies are kept, no proxy is taken from the environment.
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout())
@@ -152,7 +152,12 @@ class HttpClient:
             pieces.append(piece)
         return b"".join(pieces)
 
-    def _target(self, url: str) -> str:
+    def route(self, url: str) -> str:
+        """Where requests to a URL go.
+
+        Raises:
+            CallFailed: It is no URL, or its host may not be called.
+        """
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").lower(), parts.port

@@ -19,12 +19,16 @@ KEY = "idempotency-key"
 
 
 class HttpFunctions:
-    """See `evenweave.ports.functions.Functions`; for functions of the types rest, graphql and odata."""
+    """See `evenweave.ports.functions.Functions`; for functions of the types rest, graphql and odata.
+
+    Attributes:
+        authenticator: Gives the headers of credentials.
+    """
 
     def __init__(self, client: HttpClient, documents: Documents) -> None:
         self._client = client
         self._documents = documents
-        self._auth = Authenticator(client)
+        self.authenticator = Authenticator(client)
 
     async def call(self, request: Request) -> Any:
         """Call it."""
@@ -57,7 +61,7 @@ class HttpFunctions:
         uri, _, name = invocation.operation.rpartition("#")
 
         async def credentials() -> Any:
-            return await self._auth.headers(request.auth)
+            return await self.authenticator.headers(request.auth)
 
         found = await self._documents.find(uri, credentials)
         base = LOCALHOST if "localhost" in self._client.resolve else found.origin or LOCALHOST
@@ -66,9 +70,13 @@ class HttpFunctions:
     async def _send(self, request: Request, prepared: Prepared) -> Answer:
         """Send it with the credentials; a token that is refused is asked for once more."""
         while True:
-            headers = {**prepared.headers, KEY: request.invocation.key, **await self._auth.headers(request.auth)}
+            headers = {
+                **prepared.headers,
+                KEY: request.invocation.key,
+                **await self.authenticator.headers(request.auth),
+            }
             answer = await self._client.request(
                 prepared.method, prepared.url, headers=headers, json=prepared.json, form=prepared.form
             )
-            if answer.status != 401 or request.auth is None or not self._auth.forget(request.auth):
+            if answer.status != 401 or request.auth is None or not self.authenticator.forget(request.auth):
                 return answer
