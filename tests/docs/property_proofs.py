@@ -14,11 +14,13 @@ CALLS = "worker/test_calls.py::test_"
 CHILDREN = "worker/test_children.py::test_"
 PROPERTIES = "testing/test_properties.py::test_"
 REHEARSAL = "testing/test_rehearsal.py::test_"
+SCHEDULING = "worker/test_scheduling.py::test_"
 SCHEMA = "worker/test_input_schema.py::test_"
 RESOURCES = "definitions/test_swf08_resources.py::test_every_property_that_may_be_a_resource_is_read_from_its_file"
 ROUTING = "worker/test_routing.py::test_"
 
 _FOR_PEOPLE = f"{PROPERTIES}what_is_for_people_changes_nothing"
+_AUTH = f"{PROPERTIES}credentials_reach_the_call"
 _LEADS = f"{PROPERTIES}every_state_leads_on_and_ends"
 _SUBFLOW = f"{CHILDREN}subflow_runs_on_the_data_of_its_action_and_its_output_is_the_result"
 _CONTINUES = f"{REHEARSAL}continuing_is_seen"
@@ -56,9 +58,19 @@ PROOFS: dict[str, dict[str, str]] = {
         "schema": f"{SCHEMA}schema_that_must_not_fail_stops_nothing",
         "failOnValidationErrors": f"{SCHEMA}schema_that_must_not_fail_stops_nothing",
     },
-    "Start": {"stateName": MISSING, "schedule": MISSING},
-    "Schedule": {"interval": MISSING, "cron": MISSING, "timezone": MISSING},
-    "Cron": {"expression": MISSING, "validUntil": MISSING},
+    "Start": {
+        "stateName": f"{SCHEDULING}interval_starts_an_instance_at_each_of_its_times",
+        "schedule": f"{SCHEDULING}interval_starts_an_instance_at_each_of_its_times",
+    },
+    "Schedule": {
+        "interval": f"{SCHEDULING}interval_of_a_day_keeps_the_time_of_the_day_when_clocks_change",
+        "cron": f"{SCHEDULING}cron_in_a_zone_keeps_the_time_of_the_day_when_clocks_go_forward",
+        "timezone": f"{SCHEDULING}cron_in_a_zone_keeps_the_time_of_the_day_when_clocks_go_forward",
+    },
+    "Cron": {
+        "expression": "plan/test_plan_schedule.py::test_cron_ends_when_it_is_no_longer_valid",
+        "validUntil": "plan/test_plan_schedule.py::test_cron_ends_when_it_is_no_longer_valid",
+    },
     "StateNode": {
         "id": _FOR_PEOPLE,
         "name": _FOR_PEOPLE,
@@ -148,7 +160,7 @@ PROOFS: dict[str, dict[str, str]] = {
         "refName": f"{REHEARSAL}functions_are_stubbed",
         "arguments": f"{REHEARSAL}functions_are_stubbed",
         "invoke": f"{CALLS}async_call_is_made_and_nobody_waits",
-        "selectionSet": MISSING,
+        "selectionSet": f"{PROPERTIES}selection_reaches_the_call",
     },
     "EventRef": {
         "triggerEventRef": f"{_PAGES}operation.md",
@@ -253,17 +265,15 @@ PROOFS: dict[str, dict[str, str]] = {
         "name": f"{REHEARSAL}functions_are_stubbed",
         "operation": f"{REHEARSAL}functions_are_stubbed",
         "type": f"{REHEARSAL}functions_are_stubbed",
-        "authRef": MISSING,
+        "authRef": _AUTH,
         "metadata": _FOR_PEOPLE,
     },
-    "AuthDef": {"name": MISSING, "scheme": MISSING, "properties": MISSING},
-    "BasicAuth": {"username": MISSING, "password": MISSING, "metadata": _FOR_PEOPLE},
-    "BearerAuth": {"token": MISSING, "metadata": _FOR_PEOPLE},
+    "AuthDef": dict.fromkeys(("name", "scheme", "properties"), _AUTH),
+    "BasicAuth": {**dict.fromkeys(("username", "password"), _AUTH), "metadata": _FOR_PEOPLE},
+    "BearerAuth": {"token": _AUTH, "metadata": _FOR_PEOPLE},
     "OAuth2Auth": {
-        **dict.fromkeys(
-            ("authority", "grantType", "clientId", "clientSecret", "scopes", "username", "password"), MISSING
-        ),
-        **dict.fromkeys(("audiences", "subjectToken", "requestedSubject", "requestedIssuer"), MISSING),
+        **dict.fromkeys(("authority", "grantType", "clientId", "clientSecret", "scopes", "username"), _AUTH),
+        **dict.fromkeys(("password", "audiences", "subjectToken", "requestedSubject", "requestedIssuer"), _AUTH),
         "metadata": _FOR_PEOPLE,
     },
 }

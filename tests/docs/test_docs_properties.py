@@ -97,7 +97,7 @@ def module(path: Path) -> tuple[dict[str, str], dict[str, set[str]]]:
 
 def evidence(proof: str) -> str | None:
     """What a proof consists of: a test with all that it uses of its module, or the example of a page."""
-    if proof.startswith("docs/"):
+    if proof.endswith(".md"):
         return "".join(block.text for block in find_blocks(ROOT / proof, "yaml"))
     file, _, name = proof.partition("::")
     path = ROOT / "tests" / file
@@ -129,7 +129,7 @@ def page() -> str:
 def _link(proof: str) -> str:
     if proof == MISSING:
         return "no proof yet"
-    if proof.startswith("docs/"):
+    if proof.endswith(".md"):
         return f"[{proof.removeprefix('docs/')}]({proof.removeprefix('docs/')})"
     file, _, name = proof.partition("::")
     return f"[{name.removeprefix('test_')}](../tests/{file})"

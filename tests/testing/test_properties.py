@@ -1,13 +1,17 @@
 """Properties of a 0.8 definition that nothing else proves, each in a flow of its own that is rehearsed."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evenweave.plan.duration import Duration
+from evenweave.plan.nodes import Call
+from evenweave.plan.template import Array, Constant, Object
 from evenweave.testing import Flow, Rehearsal
 
+JSON = '{"id": "flow", "version": "1.0", "specVersion": "0.8", "name": "Flow", '
 HEAD = "id: flow\nversion: '1.0'\nspecVersion: '0.8'\nname: Flow\n"
 EVENTS = """
 events:
@@ -243,3 +247,65 @@ states:
     )
     assert run(flow, {"n": 6}).output == {"high": 5}
     assert run(flow, {"n": 5}).output == {"n": 5}
+
+
+def test_credentials_reach_the_call(tmp_path: Path) -> None:
+    """`authRef` names the credentials of a function; all that they consist of is there when it is called."""
+    written: dict[str, dict[str, Any]] = {
+        "basic": {"username": "u", "password": "p"},
+        "bearer": {"token": "t"},
+        "oauth2": {
+            "authority": "http://example.org",
+            "grantType": "tokenExchange",
+            "clientId": "c",
+            "clientSecret": "x",
+            "scopes": ["a"],
+            "username": "u",
+            "password": "p",
+            "audiences": ["b"],
+            "subjectToken": "s",
+            "requestedSubject": "r",
+            "requestedIssuer": "i",
+        },
+    }
+    auth = [{"name": f"my-{scheme}", "scheme": scheme, "properties": own} for scheme, own in written.items()]
+    functions = [{"name": scheme, "operation": "get:/x", "authRef": f"my-{scheme}"} for scheme in written]
+    actions = [{"functionRef": scheme} for scheme in written]
+    states = [{"name": "s", "type": "operation", "actions": actions, "end": True}]
+    flow = load(
+        tmp_path,
+        json.dumps({"auth": auth, "functions": functions, "states": states})[1:-1] + "}\n",
+        head=JSON,
+        events="",
+    )
+    found = {}
+    for node in flow.plan.nodes.values():
+        if isinstance(node, Call):
+            assert node.outside is not None
+            assert node.outside.auth is not None
+            assert isinstance(node.outside.auth.properties, Object)
+            found[node.outside.auth.name] = node.outside.auth.scheme, dict(node.outside.auth.properties.items)
+    assert found == {
+        f"my-{scheme}": (scheme, {name: _template(value) for name, value in own.items()})
+        for scheme, own in written.items()
+    }
+
+
+def _template(value: Any) -> Constant | Array:
+    return Array(tuple(map(Constant, value))) if isinstance(value, list) else Constant(value)
+
+
+def test_selection_reaches_the_call(tmp_path: Path) -> None:
+    """`selectionSet` says what of the result of a GraphQL function is wanted."""
+    flow = load(
+        tmp_path,
+        """
+functions: [{name: pet, type: graphql, operation: 'http://example.org/graphql#query#pet'}]
+states:
+  - name: ask
+    type: operation
+    actions: [{functionRef: {refName: pet, selectionSet: '{ name }'}}]
+    end: true
+""",
+    )
+    assert [node.select for node in flow.plan.nodes.values() if isinstance(node, Call)] == [Constant("{ name }")]

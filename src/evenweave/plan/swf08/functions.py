@@ -79,9 +79,9 @@ class Functions:
         if isinstance(written, model.Expression):
             return self._expressions.template(written, secrets=True)
         items: list[tuple[str, Template]] = []
-        for name in written.__struct_fields__:
-            value = getattr(written, name)
-            if name in {"ref", "metadata", "extra"} or value is None or value == ():
+        for field, name in zip(written.__struct_fields__, written.__struct_encode_fields__, strict=True):
+            value = getattr(written, field)
+            if field in {"ref", "metadata", "extra"} or value is None or value == ():
                 continue
             if isinstance(value, tuple):
                 value = model.Items(ref=written.ref, items=value)
