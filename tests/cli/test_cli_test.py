@@ -83,3 +83,13 @@ def test_check_knows_tests(store: Path, evenweave: Command) -> None:
     assert outcome.code == 1
     assert "error[TE104]" in outcome.out
     assert evenweave("run", tests).code == 2
+
+
+def test_definitions_are_read_by_a_profile(folder: Path, evenweave: Command) -> None:
+    """What only a profile takes is tested with it; `old.sw.yaml` is the definition of `old.test.yaml`."""
+    (folder / "old.sw.yaml").write_text(
+        "id: old\nname: old\nversion: '1'\nstates: [{name: s, type: inject, data: {n: 1}, end: true}]\n"
+    )
+    (folder / "old.test.yaml").write_text("tests: [{name: one, expect: {output: {n: 1}}}]\n")
+    assert evenweave("test", "old.test.yaml").code == 2
+    assert evenweave("test", "--profile", "sonataflow", "old.test.yaml").code == 0

@@ -11,13 +11,14 @@ import msgspec
 
 from evenweave import source
 from evenweave.cli.files import TESTS
-from evenweave.cli.options import as_json
+from evenweave.cli.options import as_json, by_profile
 from evenweave.testing.document import is_test
 from evenweave.testing.suite import run_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from evenweave.definitions.swf08 import Profile
     from evenweave.testing.suite import Ran, Verdict
 
 PASSED, FAILED, NOT_VALID = 0, 1, 2
@@ -27,8 +28,9 @@ _PASSED_OVER = frozenset({"node_modules", "__pycache__"})
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(exists=True), metavar="[PATH]...")
+@by_profile
 @as_json
-def test(paths: tuple[str, ...], as_json: bool) -> None:
+def test(paths: tuple[str, ...], profile: Profile | None, as_json: bool) -> None:
     """Run the tests of definitions: of files such as order.test.yaml, and of all those below a folder.
 
     Without a PATH, those below the current folder. Each test rehearses its definition in memory, against the stubs that
@@ -42,7 +44,7 @@ def test(paths: tuple[str, ...], as_json: bool) -> None:
     ran = []
     for name in names:
         try:
-            ran.append(run_file(name))
+            ran.append(run_file(name, profile))
         except OSError as error:
             raise click.UsageError(f"{name}: {error.strerror}") from None
     if as_json:

@@ -15,7 +15,7 @@ from evenweave.testing.rehearsal import BEGINNING, Rehearsal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from evenweave.definitions.swf08 import Workflow
+    from evenweave.definitions.swf08 import Profile, Workflow
     from evenweave.plan.nodes import Plan
 
 
@@ -42,19 +42,25 @@ class Flow:
     states: Mapping[str, str]
 
     @classmethod
-    def load(cls, definition: str | os.PathLike[str], *catalogs: str | os.PathLike[str]) -> Flow:
+    def load(
+        cls,
+        definition: str | os.PathLike[str],
+        *catalogs: str | os.PathLike[str],
+        profile: Profile | None = None,
+    ) -> Flow:
         """Read a definition, and the AsyncAPI documents that it refers to.
 
         Args:
             definition: The file of the definition.
             catalogs: AsyncAPI documents; those below the definition's folder are found without being named.
+            profile: How the definition is read, such as ``sonataflow``; by default as it says itself.
 
         Raises:
             NotValid: One of them has mistakes; the message shows all of them with their places.
         """
         names = [os.fspath(each) for each in (definition, *catalogs)]
         try:
-            files = check_files(names)
+            files = check_files(names, profile=profile)
         except click.UsageError as error:
             raise NotValid(error.message) from None
         file = files[0]

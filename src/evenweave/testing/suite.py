@@ -18,6 +18,7 @@ from evenweave.testing.verdict import differences
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from evenweave.definitions.swf08 import Profile
     from evenweave.source import Diagnostic, Document
     from evenweave.testing.rehearsal import Rehearsal
 
@@ -65,11 +66,12 @@ class Ran(Struct, frozen=True):
         return not self.trouble and not source.has_errors(self.diagnostics)
 
 
-def run_file(name: str) -> Ran:
+def run_file(name: str, profile: Profile | None = None) -> Ran:
     """Run the tests of a document.
 
     Args:
         name: The file; it must be there to be read.
+        profile: How the definition is read; by default as it says itself.
     """
     loaded = source.load(name, read_bytes(name))
     document = loaded.document
@@ -86,7 +88,7 @@ def run_file(name: str) -> Ran:
         diagnostics.append(document.diagnostic("TE108", ref, f"there is no definition {path}", hint=hint))
         return Ran(name, loaded.text, diagnostics, "", [])
     try:
-        flow = Flow.load(path, *(Path(name).parent / each for each in tests.catalog))
+        flow = Flow.load(path, *(Path(name).parent / each for each in tests.catalog), profile=profile)
     except NotValid as error:
         return Ran(name, loaded.text, diagnostics, error.message, [])
     diagnostics += documents.check_names(document, tests, _names(flow), _published(flow))
