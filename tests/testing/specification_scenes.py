@@ -332,7 +332,7 @@ SCENES: dict[str, list[Scene]] = {
                 ("HumidityEvent", {"h": 2}, {"roomId": "r1"}, 60_000),
             ],
             functions={"LogReading": [None], "ProduceReport": [None]},
-            path=["ConsumeReading", "ConsumeReading", "GenerateReport"],
+            path=[*(["ConsumeReading"] * 3), "GenerateReport"],
             calls=[
                 ("LogReading", {"readings": {"t": 1}}),
                 ("LogReading", {"readings": {"t": 1, "h": 2}}),

@@ -122,3 +122,9 @@ def test_endless_example_takes_one_event_after_the_other(tmp_path: Path, name: s
 def test_every_example_is_told() -> None:
     """Each definition of the page is played, broken, or endless."""
     assert set(examples()) == {*SCENES, *BROKEN, *ENDLESS}
+
+
+def test_what_does_not_run_is_listed() -> None:
+    """docs/specification-examples.md says of each example that is broken or endless what it does."""
+    page = (Path(__file__).parents[2] / "docs" / "specification-examples.md").read_text("utf-8")
+    assert [name for name in (*BROKEN, *ENDLESS) if f"`{name}`" not in page] == []
