@@ -345,3 +345,11 @@ def test_subflow_that_is_no_definition_is_refused(folder: Path, evenweave: Comma
     (folder / "g.yaml").write_text(HEAD + "states: [{name: a, type: inject, data: {}}]\n")
     outcome = evenweave("run", "f.yaml", "--subflow", "g.yaml")
     assert (outcome.code, "g.yaml" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("clock", ["real", "jump"])
+def test_loop_that_sleeps_for_no_time_is_given_up_in_time(folder: Path, evenweave: Command, clock: str) -> None:
+    """A loop of sleeps without a duration runs until the time-out and no longer."""
+    state = "{name: A, type: sleep, duration: PT0S, transition: A}"
+    (folder / "flow.yaml").write_text(f"{{id: x, specVersion: '0.8', states: [{state}]}}")
+    assert evenweave("run", "flow.yaml", "--timeout", "0.2", "--clock", clock).code == 3

@@ -291,3 +291,26 @@ def test_workflow_can_be_compared_and_encoded() -> None:
     text = HEAD + "states: [{name: A, type: sleep, duration: PT1S, end: true}]"
     assert workflow(text) == workflow(text)
     assert msgspec.json.decode(msgspec.json.encode(workflow(text)))["states"][0]["type"] == "sleep"
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("type: operation, actions: [{eventRef: {triggerEventRef: '', resultEventRef: in}}]", "SW102"),
+        ("type: operation, actions: [{eventRef: {produceEventRef: out, consumeEventRef: ''}}]", "SW102"),
+        ("type: operation, actions: [{functionRef: {refName: ''}}]", "SW103"),
+        ("type: operation, actions: [{functionRef: f, retryRef: ''}]", "SW105"),
+        ("type: event, onEvents: [{eventRefs: ['']}]", "SW102"),
+        ("type: callback, action: {functionRef: f}, eventRef: ''", "SW102"),
+        ("type: operation, actions: [], onErrors: [{errorRefs: [''], end: true}]", "SW106"),
+    ],
+)
+def test_load_takes_no_empty_text_for_a_name(state: str, code: str) -> None:
+    """An empty text where a name is due names nothing that there is; the schema has no word against it."""
+    text = (
+        "{id: x, specVersion: '0.8', functions: [{name: f, type: expression, operation: .}],"
+        "events: [{name: out, type: t, kind: produced}, {name: in, type: t, source: ''}],"
+        f"states: [{{name: A, {state}, end: true}}]}}"
+    )
+    loaded = read(text)
+    assert [item.code for item in loaded.diagnostics if item.severity == "error"] == [code]

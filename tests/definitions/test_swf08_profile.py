@@ -203,3 +203,12 @@ def test_profile_is_put_into_a_text(text: str) -> None:
     assert again.value == {**document.value, PROFILE: "sonataflow"}
     if PROFILE not in text and "..." not in text:
         assert again.span("/states").start_line == document.span("/states").start_line
+
+
+def test_profile_knows_functions_by_numbers() -> None:
+    """A function whose name is a number is found by its text, and has its program."""
+    function = {"name": 5, "type": "expression", "operation": ".a"}
+    loaded = wild(operation({"functionRef": "5"}, functions=[function]))
+    assert loaded.workflow is not None
+    assert loaded.workflow.functions[0].expression is not None
+    assert loaded.workflow.functions[0].expression.text == ".a"

@@ -209,6 +209,7 @@ def test_endless_flow_is_suspended_with_its_reason() -> None:
     assert (world.status, world.bursts) == ("suspended", 4)
     assert world.instance.reason is not None
     assert world.instance.reason.title == "3 bursts of 10 nodes without waiting"
+    assert plan.nodes[world.instance.reason.reference].reference.startswith("/states/")
     world.command("resume")
     assert (world.status, world.bursts) == ("suspended", 8)
 

@@ -313,7 +313,8 @@ class Burst:
             if instance.bursts > self.limits.bursts:
                 self.turn("suspend")
                 limit = f"{self.limits.bursts} bursts of {self.limits.nodes} nodes without waiting"
-                instance.reason = Reason("limit", limit, "", self.now)
+                where = self.plan.nodes[ready[0].at].reference if ready[0].at is not None else ""
+                instance.reason = Reason("limit", limit, where, self.now)
         elif instance.fibers or self.plan.keep_active:
             self.turn("wait")
             instance.bursts = 0

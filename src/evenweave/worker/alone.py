@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from evenweave.plan.nodes import Accept, Plan
     from evenweave.worker.family import Family
 
+_TURNS = 100
+
 
 class Came(Struct, frozen=True):
     """An event from outside.
@@ -133,15 +135,18 @@ class Alone:
             self.advance(now)
 
     def advance(self, now: float) -> None:
-        """Do everything that can be done now: deadlines that are over, and events that were kept."""
-        moved = True
+        """Do everything that can be done now: deadlines that are over, and events that were kept.
+
+        A loop that sleeps for no time is over again and again: after some turns whoever drives it may look at the time.
+        """
+        moved, turns = True, 0
         while moved and not self.over:
             moved = False
             due = self._instance.due
             if self._instance.status == "running":
                 moved = self._move(Continue(), now)
-            elif due is not None and due <= now:
-                moved = self._move(Deadline(), now)
+            elif due is not None and due <= now and turns < _TURNS:
+                moved, turns = self._move(Deadline(), now), turns + 1
             for came in list(self.kept):
                 if self.offer(came, now):
                     self.kept.remove(came)

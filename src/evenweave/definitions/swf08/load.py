@@ -53,7 +53,10 @@ def load(document: Document, resolve: Resolve | None = None, profile: Profile | 
     workflow: Workflow | None = None
     if read is not INVALID:
         workflow = msgspec.structs.replace(_filled(read, reader, written), profile=chosen)
-        reader.findings += check(workflow, frozenset(reader.unread))
+        sound = all(RULES[finding.code].severity != "error" for finding in reader.findings)
+        reader.findings += check(
+            workflow, frozenset(reader.unread), lambda name, ref: sound or name != "" or reader.is_empty(ref)
+        )
     diagnostics = ordered(_diagnostic(finding, reader) for finding in reader.findings)
     return Loaded(None if has_errors(diagnostics) else workflow, tuple(diagnostics))
 
@@ -115,7 +118,11 @@ def _at(value: Any, fragment: str) -> Any:
 
 def _program(function: FunctionDef, reader: Reader) -> Any:
     """Return the program of an expression function, and None for the others."""
-    return reader.programs.get(function.name) if function.type == "expression" else None
+    if function.type != "expression":
+        return None
+    # A name that became text only while it was read (SW403) was not known before.
+    known = reader.programs.get(function.name)
+    return known or reader.expression(function.operation, f"{function.ref}/operation")
 
 
 def _diagnostic(finding: Finding, reader: Reader) -> Diagnostic:

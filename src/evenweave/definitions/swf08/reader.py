@@ -108,6 +108,11 @@ class Reader:
             return self.resources[uri], ref[len(uri) + 1 :]
         return self._document, ref
 
+    def is_empty(self, ref: str) -> bool:
+        """Say whether an empty text is written at a reference."""
+        document, at = self.place(ref)
+        return bool(document.at(at) == "")
+
     def text_of(self, value: float | bool, ref: str) -> str:
         """Return a number or a truth value as it is written: `1.10` is not `1.1` where it is a version."""
         document, at = self.place(ref)

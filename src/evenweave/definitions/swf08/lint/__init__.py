@@ -36,15 +36,17 @@ CHECKS: Final[tuple[tuple[tuple[str, ...], Callable[[Scope], Iterator[Finding]]]
 """The codes that each check reports, and the check."""
 
 
-def check(workflow: Workflow, unread: frozenset[str]) -> list[Finding]:
+def check(workflow: Workflow, unread: frozenset[str], is_given: Callable[[str, str], bool]) -> list[Finding]:
     """Check what a definition means.
 
     Args:
         workflow: the definition, with blanks where the document is wrong.
         unread: top-level properties whose content is not known, so that names in them cannot be judged.
+        is_given: says of a name, and of the reference of its place, whether it is written there: a blank stands for
+            one that is missing or wrong.
 
     Returns:
         What is wrong, in the order of the table.
     """
-    scope = Scope(workflow, unread)
+    scope = Scope(workflow, unread, is_given)
     return [finding for _, rule in CHECKS for finding in rule(scope)]

@@ -61,7 +61,7 @@ def check_events(scope: Scope) -> Iterator[Finding]:
     """SW102 and SW110: every event that is referred to is defined, and of the kind that the place needs."""
     for name, ref, kind, place in event_uses(scope):
         event = next((event for event in scope.workflow.events if event.name == name), None)
-        if not name:
+        if not scope.is_given(name, ref):
             continue
         if event is None:
             if "events" not in scope.unread:
@@ -81,8 +81,8 @@ def check_functions(scope: Scope) -> Iterator[Finding]:
     """SW103: every function that is called is defined."""
     names = [function.name for function in scope.workflow.functions]
     for call in scope.all(FunctionRef):
-        if call.ref_name and call.ref_name not in names and "functions" not in scope.unread:
-            ref = f"{call.ref}/refName"
+        ref = f"{call.ref}/refName"
+        if call.ref_name not in names and "functions" not in scope.unread and scope.is_given(call.ref_name, ref):
             yield _unknown(
                 "SW103", call.ref_name, ref, "functionRef names an unknown function", among=(names, "functions")
             )
@@ -92,7 +92,7 @@ def check_retries(scope: Scope) -> Iterator[Finding]:
     """SW105: every retry policy that is referred to is defined."""
     names = [retry.name for retry in scope.workflow.retries]
     for action in scope.all(Action):
-        if action.retry_ref and action.retry_ref not in names and "retries" not in scope.unread:
+        if action.retry_ref is not None and action.retry_ref not in names and "retries" not in scope.unread:
             ref = f"{action.ref}/retryRef"
             yield _unknown(
                 "SW105", action.retry_ref, ref, "retryRef names an unknown retry policy", among=(names, "retries")
@@ -114,7 +114,7 @@ def check_errors(scope: Scope) -> Iterator[Finding]:
         uses += _each(action, action.retryable_errors, "retryableErrors")
         uses += _each(action, action.non_retryable_errors, "nonRetryableErrors")
     for name, ref, place in uses:
-        if name and name not in names:
+        if name not in names and scope.is_given(name, ref):
             yield _unknown("SW106", name, ref, f"{place} names an unknown error", among=(names, "errors"))
 
 

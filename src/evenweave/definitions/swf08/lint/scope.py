@@ -1,7 +1,7 @@
 """What the lint rules look at: a workflow, taken apart once by kind of part."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from evenweave.definitions.swf08.model import Node, StateNode, Transition, Workflow
@@ -16,10 +16,12 @@ class Scope:
         workflow: the definition.
         unread: top-level properties whose content is not known: names in them cannot be judged.
         states: name -> the first state of that name.
+        is_given: whether a name is written at a reference, and no blank; one may be written, and be empty.
     """
 
-    def __init__(self, workflow: Workflow, unread: frozenset[str]) -> None:
+    def __init__(self, workflow: Workflow, unread: frozenset[str], is_given: Callable[[str, str], bool]) -> None:
         """Take the workflow apart."""
+        self.is_given = is_given
         self.workflow = workflow
         self.unread = unread
         self.states: dict[str, StateNode] = {}
