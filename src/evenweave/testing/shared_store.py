@@ -140,6 +140,22 @@ class SharedStoreContract:
         await keeping.queue()
         assert await _is_conflict(waiting)
 
+    async def test_wait_with_key_and_event_kept_without_one_never_miss_each_other(self, pair: Pair) -> None:
+        """An event that may have several keys is kept without one: a wait with a key is told of it, asked or not."""
+        for number, (event_first, asking) in enumerate((f, a) for f in (False, True) for a in (False, True)):
+            channel = f"c{number}"
+            keeping, waiting = await _begin(pair, Expected(waits=[("d", channel, "k"), ("d", channel, "")]))
+            for key in ("k", ""):
+                assert not list(await keeping.waits("d", channel, key))
+            keeping.keep("d", channel, "", _event("early"), 50.0)
+            _save(waiting, _instance(f"i{number}"))
+            waiting.listen("d", channel, "k", Wait(f"i{number}", 3, 0))
+            for key in ("k", "") if asking else ():
+                assert await _kept(waiting, "d", channel, key) == []
+            order = (keeping, waiting) if event_first else (waiting, keeping)
+            await order[0].queue()
+            assert await _is_conflict(order[1])
+
     async def test_start_takes_what_is_kept_under_its_key_meanwhile(self, pair: Pair) -> None:
         """A worker that keeps an event under a key, on whatever channel, and one whose instance claims that key."""
         for number, event_first in enumerate((False, True)):

@@ -365,6 +365,20 @@ class StoreContract:
         assert [each.event["id"] for each in await bench.store.begin().held("i")] == ["0", "2", "3"]
         assert list(await bench.store.begin().held("other")) == []
 
+    async def test_what_comes_and_goes_in_one_transaction_leaves_nothing(self, bench: Bench) -> None:
+        """An event that is held, kept or noticed and taken in the same transaction is written by nobody."""
+        made = bench.store.begin()
+        made.hold("i", "c", _event("held"))
+        made.unhold("i", (await made.held("i"))[0])
+        made.keep("d", "c", "", _event("kept"), 50.0)
+        made.unkeep("d", (await _kept(made, "d", "c", None))[0])
+        made.notify("i", "ended", b"")
+        made.drop_notice("i", (await made.notices("i"))[0])
+        assert (list(await made.held("i")), list(await made.notices("i")), made.kept_count) == ([], [], 0)
+        await made.queue()
+        found = await bench.store.census()
+        assert (found.kept, found.held, list(await bench.store.noticed(0, 9))) == (0, 0, [])
+
     async def test_outgoing_events_are_told_of_when_durable_and_in_order(self, bench: Bench) -> None:
         """The listener hears of outbox rows once they are durable, in order, under the sequences they are stored by."""
         told: list[Outgoing] = []

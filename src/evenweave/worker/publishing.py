@@ -36,6 +36,7 @@ class Publishing:
         self._broker = broker
         self._clock = clock
         self._waiting: deque[Outgoing] = deque()
+        self._meanwhile: list[Outgoing] = []
         self._sent: list[int] = []
         self._given_up: set[int] = set()
         self._wake = asyncio.Event()
@@ -56,9 +57,11 @@ class Publishing:
 
     def add(self, outgoing: Sequence[Outgoing]) -> None:
         """Outbox rows became durable."""
-        if self._loaded:  # else `run` will find them in the store, in order
+        if self._loaded:
             self._waiting.extend(outgoing)
             self._wake.set()
+        else:  # behind what is in the store from before; what is read there may have been read before they were
+            self._meanwhile.extend(outgoing)
 
     async def adopt(self) -> None:
         """Publish what workers left that are gone, until cancelled."""
@@ -66,6 +69,9 @@ class Publishing:
         while True:
             await pause(self._clock, ADOPT_S if not failures else after_failures(failures))
             try:
+                if failures:
+                    # They may be this worker's already, and only the answer was lost.
+                    await self._find()
                 while rows := await self._mover.store.adopt(AT_ONCE):
                     self._log.warning("events of a worker that is gone are published", events=len(rows))
                     self._waiting.extend(rows)
@@ -77,12 +83,14 @@ class Publishing:
 
     async def run(self) -> None:
         """Serve until cancelled; begins with what an earlier run left."""
-        await self._load()
+        self._loaded = False
         failures = 0
         while True:
             self._wake.clear()
-            while self._waiting or self._sent:
+            while self._waiting or self._sent or not self._loaded:
                 try:
+                    if not self._loaded:
+                        await self._load()
                     await self._publish(list(islice(self._waiting, AT_ONCE)))
                 except (Unavailable, StoreUnavailable, StoreRefused) as error:
                     failures += 1
@@ -97,13 +105,21 @@ class Publishing:
             await self._wake.wait()
 
     async def _load(self) -> None:
-        self._loaded = False
         self._waiting.clear()
+        await self._find()
+        found = {item.sequence for item in self._waiting}
+        self._waiting.extend(item for item in self._meanwhile if item.sequence not in found)
+        self._meanwhile.clear()
+        self._loaded = True
+
+    async def _find(self) -> None:
+        """Take up what is in the store, and not known here."""
         last = 0
         while rows := await self._mover.store.outbox(last, 1000):
-            self._waiting.extend(rows)
+            known = {item.sequence for item in self._waiting}
+            self._waiting.extend(row for row in rows if row.sequence not in known)
             last = rows[-1].sequence
-        self._loaded = True
+        self._wake.set()
 
     async def _publish(self, batch: Sequence[Outgoing]) -> None:
         going = [item for item in batch if item.sequence not in self._given_up]

@@ -54,6 +54,7 @@ class Timers:
             try:
                 busy = await self._fire()
                 await self._keep_house()
+                following = None if busy else await self._mover.store.next_due(self._mover.now())
                 failures = 0
             except (StoreRefused, StoreUnavailable) as error:
                 failures += 1
@@ -63,7 +64,6 @@ class Timers:
                 continue
             if busy:
                 continue
-            following = await self._mover.store.next_due(self._mover.now())
             at = self._kept_at + HOUSEKEEPING_S
             if self._mover.store.is_shared:
                 # A worker that set an earlier one may be gone before it is over.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
@@ -32,6 +32,13 @@ LOOKUPS: Mapping[str, str] = {
 }
 
 
+class Dial(Protocol):
+    """Opens a connection to the server of a URL."""
+
+    async def __call__(self, url: str, settings: Mapping[str, str]) -> asyncpg.Connection:
+        """See `connect`."""
+
+
 class Link:
     """One connection, used by one caller at a time.
 
@@ -40,6 +47,7 @@ class Link:
         name: What the server's list of sessions shows behind ``evenweave``.
         settings: Of the session, beside those that every one has.
         prepare: Called with each new connection.
+        dial: Opens a connection; `connect` where none is given.
     """
 
     def __init__(
@@ -48,10 +56,13 @@ class Link:
         name: str,
         settings: Mapping[str, str] = LOOKUPS,
         prepare: Callable[[asyncpg.Connection], Awaitable[None]] | None = None,
+        *,
+        dial: Dial | None = None,
     ) -> None:
         self._url = url
         self._settings = {**SETTINGS, **settings, "application_name": f"evenweave {name}"}
         self._prepare = prepare
+        self._dial = dial or connect
         self._connection: asyncpg.Connection | None = None
         self._lock = asyncio.Lock()
         self._closed = False
@@ -119,7 +130,7 @@ class Link:
             raise StoreUnavailable("the store has been closed")
         if self._connection is None or self._connection.is_closed():
             self._connection = None
-            connection = await connect(self._url, self._settings)
+            connection = await self._dial(self._url, self._settings)
             try:
                 if self._prepare is not None:
                     await self._prepare(connection)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from evenweave.adapters.stores.postgres.connections import Link
+    from evenweave.ports.clock import Clock
 
 LEASE_S = 15.0
 TICK_S = 1.0
@@ -37,12 +37,13 @@ class Session:
         id: Names the session in the rows that it holds.
     """
 
-    def __init__(self, link: Link, sql: Mapping[str, str], tenant: str, channel: str) -> None:
+    def __init__(self, link: Link, sql: Mapping[str, str], tenant: str, channel: str, clock: Clock) -> None:
         self.id = uuid.uuid4().hex
         self._link = link
         self._sql = sql
         self._tenant = tenant
         self._channel = channel
+        self._clock = clock
         self._number = 0
         self._began_ms = 0
         self._began = 0.0
@@ -71,7 +72,7 @@ class Session:
 
     def next_number(self) -> int:
         """A number that no other worker gives, larger than those given earlier by any, as far as the clocks know."""
-        elapsed_ms = int((time.monotonic() - self._began) * 1000)
+        elapsed_ms = int((self._clock.monotonic() - self._began) * 1000)
         self._last = max(self._last + 1, (self._began_ms + elapsed_ms) << _WITHIN_MS_BITS)
         return self._last << _WORKER_BITS | self._number
 
@@ -99,20 +100,20 @@ class Session:
         assert row is not None
         # Behind it: rows of sessions that are not there are swept.
         await self._link.rows(self._sql["open_batches"], self._tenant, self.id)
-        self._number, self._began_ms, self._began = row["number"], row["now_ms"], time.monotonic()
+        self._number, self._began_ms, self._began = row["number"], row["now_ms"], self._clock.monotonic()
 
     async def _keep(self) -> None:
-        renewed = time.monotonic()
+        renewed = self._clock.monotonic()
         while True:
             await asyncio.sleep(TICK_S)
             try:
-                if time.monotonic() - renewed >= LEASE_S / 4:
+                if self._clock.monotonic() - renewed >= LEASE_S / 4:
                     if await self._link.row(self._sql["renew_session"], self._tenant, self.id, LEASE_S) is None:
                         self._log.warning("the session was over: others have what it held", session=self.id)
                         await self._enter()
                     await self._link.rows(self._sql["sweep_sessions"], self._tenant)
                     await self._link.rows(self._sql["sweep_batches"], self._tenant)
-                    renewed = time.monotonic()
+                    renewed = self._clock.monotonic()
                 if self._on_tick is not None:
                     await self._on_tick()
             except StoreUnavailable as error:

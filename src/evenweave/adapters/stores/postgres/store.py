@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,7 +13,7 @@ from evenweave.adapters.statements import load_statements
 from evenweave.adapters.stores.hot import Hot
 from evenweave.adapters.stores.overlay import Overlay
 from evenweave.adapters.stores.postgres.commit import Buried, Commit
-from evenweave.adapters.stores.postgres.connections import SETTINGS, Link, connect, hide_password
+from evenweave.adapters.stores.postgres.connections import SETTINGS, Dial, Link, connect, hide_password
 from evenweave.adapters.stores.postgres.errors import PostgresUnusable
 from evenweave.adapters.stores.postgres.keys import LockKeys
 from evenweave.adapters.stores.postgres.migrations import PACKAGE, migrate
@@ -67,7 +66,7 @@ class PostgresStore:
     is_shared = True
     holds_log = False
 
-    def __init__(self, url: str, clock: Clock, schema: str, *, tenant: str, hot: int) -> None:
+    def __init__(self, url: str, clock: Clock, schema: str, *, tenant: str, hot: int, dial: Dial = connect) -> None:
         """Use `open` instead."""
         self.clock = clock
         self.tenant = tenant
@@ -80,6 +79,7 @@ class PostgresStore:
         self.kept_count = 0
         self.conflicts = 0
         self._url = url
+        self._dial = dial
         self._number = 0
         self._cautious_until = self._wary_until = 0.0
         self._bytes = 0
@@ -89,16 +89,24 @@ class PostgresStore:
         self._on_defined: list[Callable[[], None]] = []
         self._futures: dict[int, asyncio.Future[None]] = {}
         channel = f"evenweave_{self.keys.definitions & 0xFFFFFFFFFFFFFFFF:016x}"
-        self.reader = Link(url, "look-ups")
-        self._faces = Link(url, "faces", {})
-        self._house = Link(url, "house", {}, self._greet)
-        self.session = Session(self._house, self.sql, tenant, channel)
+        self.reader = Link(url, "look-ups", dial=dial)
+        self._faces = Link(url, "faces", {}, dial=dial)
+        self._house = Link(url, "house", {}, self._greet, dial=dial)
+        self.session = Session(self._house, self.sql, tenant, channel, clock)
         self.session.when_told(self._hear)
-        self._link = Link(url, "writer")
+        self._link = Link(url, "writer", dial=dial)
         self._writer = Writer(self, self._link, self._settle)
 
     @classmethod
-    async def open(cls, url: str, clock: Clock, *, tenant: str = "default", hot: int = HOT_INSTANCES) -> Self:
+    async def open(
+        cls,
+        url: str,
+        clock: Clock,
+        *,
+        tenant: str = "default",
+        hot: int = HOT_INSTANCES,
+        dial: Dial = connect,
+    ) -> Self:
         """Connect, bring the tables up to date, and take a session.
 
         Raises:
@@ -107,7 +115,7 @@ class PostgresStore:
         """
         name = hide_password(url)
         try:
-            connection = await connect(url, SETTINGS)
+            connection = await dial(url, SETTINGS)
             try:
                 schema = await connection.fetchval("select current_schema()")
                 if schema is None:
@@ -119,7 +127,7 @@ class PostgresStore:
             raise PostgresUnusable(
                 f"{name}: {str(error) or type(error).__name__}", "is the server there, and does it let us in?"
             ) from error
-        self = cls(url, clock, schema, tenant=tenant, hot=hot)
+        self = cls(url, clock, schema, tenant=tenant, hot=hot, dial=dial)
         try:
             await self.session.open(self._tick)
             self.kept_count = await self._count_kept()
@@ -134,12 +142,12 @@ class PostgresStore:
     @property
     def bold(self) -> bool:
         """Whether to guess: there were no conflicts lately."""
-        return time.monotonic() >= self._cautious_until
+        return self.clock.monotonic() >= self._cautious_until
 
     @property
     def hasty(self) -> bool:
         """Whether to take for new what starts, without looking."""
-        return time.monotonic() >= self._wary_until
+        return self.clock.monotonic() >= self._wary_until
 
     def next_sequence(self) -> int:
         """The next number of a kept, held or outgoing event."""
@@ -188,7 +196,7 @@ class PostgresStore:
         if isinstance(error, StoreConflict):
             self.conflicts += 1
             self.hot.unpin()
-            self._cautious_until = time.monotonic() + CAUTION_S
+            self._cautious_until = self.clock.monotonic() + CAUTION_S
             if isinstance(error, Buried):
                 self._wary_until = self._cautious_until
             self._hear()
@@ -238,7 +246,7 @@ class PostgresStore:
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:
         """Hold a lock of the session on a connection of its own; it goes with the connection."""
-        link = Link(self._url, "definitions", {"lock_timeout": "60s"})
+        link = Link(self._url, "definitions", {"lock_timeout": "60s"}, dial=self._dial)
         try:
             await link.rows("select pg_advisory_lock($1)", self.keys.registrar)
             yield
@@ -396,6 +404,6 @@ class PostgresStore:
         await self._measure()
 
     async def _measure(self) -> None:
-        if time.monotonic() - self._bytes_at >= BYTES_EVERY_S:
-            self._bytes_at = time.monotonic()
+        if self.clock.monotonic() - self._bytes_at >= BYTES_EVERY_S:
+            self._bytes_at = self.clock.monotonic()
             self._bytes = await self._house.value(self.sql["count_bytes"])

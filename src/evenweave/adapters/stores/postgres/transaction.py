@@ -35,6 +35,7 @@ class PostgresTransaction:
     """See `evenweave.ports.store.Transaction`."""
 
     __slots__ = (
+        "_any_kept",
         "_bold",
         "_foreseen",
         "_hasty",
@@ -58,6 +59,7 @@ class PostgresTransaction:
         self._store = store
         # Only what was announced may be guessed: a face asks because it wants to know.
         self._bold = self._hasty = False
+        self._any_kept: bool | None = None
         self._foreseen = Foreseen()
         self.number = 0
         self.failures = store.failures
@@ -155,7 +157,7 @@ class PostgresTransaction:
     async def kept(self, definition: str, channel: str | None, key: str | None) -> AsyncIterator[Kept]:
         """Kept events, oldest first; a few are read at a time."""
         lookups, where = self.lookups, (definition, channel, key)
-        lookups.unasked.discard(where)
+        lookups.unasked -= {where, (definition, channel, "")}  # whoever asks knows what else to ask for
         over = self._rows("kept", (definition,))
         lookups.known.update(over)
         layered = [
@@ -163,8 +165,9 @@ class PostgresTransaction:
             for _, item in sorted(over.items())
             if item is not None and channel in {None, item.channel} and key in {None, item.key}
         ]
-        if not self._bold:
+        if not self._bold and self._any_kept is not False:
             async for item in self._durable_kept(*where):
+                self._any_kept = True
                 lookups.known.add(item.sequence)
                 while layered and layered[0].sequence < item.sequence:
                     yield layered.pop(0)
@@ -222,7 +225,11 @@ class PostgresTransaction:
     @property
     def kept_count(self) -> int:
         """How many events are kept, as far as it is known, with what this transaction changes."""
-        return max(0, self._store.kept_count + self.kept_delta)
+        # Decided once: who is told that there are none does not look for them, and hears at the commit if there are.
+        if self._any_kept is None:
+            self._any_kept = self._store.kept_count > 0
+        count = max(0, self._store.kept_count + self.kept_delta)
+        return max(1, count) if self._any_kept else max(0, self.kept_delta)
 
     async def held(self, instance: str) -> Sequence[Held]:
         """The inbox, oldest first."""
@@ -270,9 +277,10 @@ class PostgresTransaction:
     def listen(self, definition: str, channel: str, key: str, wait: Wait) -> None:
         """Add a wait; kept events are looked for next, or there are believed to be none."""
         self.layer.put("waits", (definition, channel, key), wait, True)
-        where = (definition, channel, key or None)
-        if where not in self.lookups.kept:
-            self.lookups.unasked.add(where)
+        # What is kept without a key may be for a wait with one: the definition knows which values the event means.
+        for where in {(definition, channel, key or None), (definition, channel, "" if key else None)}:
+            if where not in self.lookups.kept:
+                self.lookups.unasked.add(where)
 
     def forget(self, definition: str, channel: str, key: str, wait: Wait) -> None:
         """Remove a wait."""
@@ -287,7 +295,7 @@ class PostgresTransaction:
 
     def unkeep(self, definition: str, kept: Kept) -> None:
         """Remove a kept event."""
-        self.layer.put("kept", (definition,), kept.sequence, None)
+        self._remove("kept", (definition,), kept.sequence)
         self.lookups.known.add(kept.sequence)
         self.kept_delta -= 1
 
@@ -298,7 +306,7 @@ class PostgresTransaction:
 
     def unhold(self, instance: str, held: Held) -> None:
         """Remove an event from an inbox."""
-        self.layer.put("inbox", (instance,), held.sequence, None)
+        self._remove("inbox", (instance,), held.sequence)
 
     def notify(self, instance: str, kind: NoticeKind, cause: bytes) -> None:
         """Leave a notice in an inbox."""
@@ -307,7 +315,7 @@ class PostgresTransaction:
 
     def drop_notice(self, instance: str, notice: Notice) -> None:
         """Remove a notice."""
-        self.layer.put("notices", (instance,), notice.sequence, None)
+        self._remove("notices", (instance,), notice.sequence)
 
     def call(self, pending: PendingCall) -> None:
         """Add a pending call."""
@@ -372,13 +380,21 @@ class PostgresTransaction:
 
     def queue(self) -> asyncio.Future[None]:
         """Queue it; lookups see it from now on."""
-        if not self._bold and self._store.kept_count:
+        if not self._bold and (self._store.kept_count if self._any_kept is None else self._any_kept):
             # Whoever wanted kept events has looked for them; the others do not care.
             self.lookups.unasked.clear()
         return self._store.queue(self)
 
     def _change(self, name: str, *values: Any) -> None:
         self.changes.append((name, values))
+
+    def _remove(self, table: str, group: tuple[Any, ...], number: int) -> None:
+        """Remove a row; one that this transaction put there itself never is in the database."""
+        own = self.layer.tables.get(table, {}).get(group, {})
+        if own.get(number) is not None:
+            del own[number]
+        else:
+            self.layer.put(table, group, number, None)
 
     def _rows(self, table: str, group: tuple[Any, ...]) -> dict[Any, Any]:
         """What is written and not yet durable: taken before a look-up, for it may be so before that is answered."""

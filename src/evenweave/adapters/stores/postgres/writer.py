@@ -107,8 +107,9 @@ class Writer:
                 return
         if isinstance(error, StoreConflict):
             self._log.debug("another worker was faster", what=str(error), transactions=len(taken) + len(self._queue))
-        await self._store.recover(error)
+        # Those that are queued now: what is made while the store recovers knows of the failure already.
         doomed, self._queue = [*taken[1:], *self._queue], []
+        await self._store.recover(error)
         later = error
         if isinstance(error, StoreRefused) and error.own:
             later = StoreRefused(f"an earlier transaction failed: {error}", own=False)
@@ -162,8 +163,8 @@ class Writer:
         Where the server stays away nobody knows: it is taken for not written. Its events come again and are known by
         their keys if it was, and what it has to publish is adopted once this session is over.
         """
-        until = time.monotonic() + ASK_S
-        while time.monotonic() < until:
+        until = self._store.clock.monotonic() + ASK_S
+        while self._store.clock.monotonic() < until:
             try:
                 async with self._link.use() as connection:
                     given_up = await self._store.give_up(connection, self._number + 1)

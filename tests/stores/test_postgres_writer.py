@@ -1,0 +1,46 @@
+"""How the PostgreSQL store goes on after a conflict, and how answers that are lost are made good."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evenweave.adapters.clocks import JumpingClock
+from evenweave.adapters.stores.postgres import PostgresStore
+from evenweave.ports.store import StoreConflict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def stores(postgres_url: str) -> AsyncIterator[tuple[PostgresStore, PostgresStore]]:
+    """Two workers' stores."""
+    clock = JumpingClock()
+    one, two = [await PostgresStore.open(postgres_url, clock) for _ in range(2)]
+    yield one, two
+    await one.close()
+    await two.close()
+
+
+async def test_transaction_made_while_the_store_recovers_counts(stores: tuple[PostgresStore, PostgresStore]) -> None:
+    """What is queued after a conflict, and before everybody has heard of it, is committed, and no phantom."""
+    one, two = stores
+    first, second = one.begin(), two.begin()
+    for each in (first, second):
+        assert await each.see(b"event", b"digest") == "new"
+    await first.queue()
+    failures = two.failures
+    lost = asyncio.ensure_future(second.queue())
+    while two.failures == failures:  # noqa: ASYNC110 - it is over within the turns of the loop
+        await asyncio.sleep(0)
+    # The store asks how many events are kept, and those who wait have not been told yet.
+    assert not lost.done()
+    made = two.begin()
+    assert await made.see(b"other", b"digest") == "new"
+    await made.queue()
+    with pytest.raises(StoreConflict):
+        await lost
+    assert await one.begin().see(b"other", b"digest") == "again"
