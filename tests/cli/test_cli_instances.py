@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,3 +180,31 @@ def test_fork_and_trace(register: Command, evenweave: Command) -> None:
 def test_usage_errors(arguments: list[str], evenweave: Command) -> None:
     """What is meant has to be said, once and in order."""
     assert evenweave("instances", *arguments).code == 64
+
+
+PARENT = "id: parent\nversion: '1'\nspecVersion: '0.8'\nname: Parent\n"
+CALLS = "states: [{name: call, type: operation, actions: [{subFlowRef: child}], end: true}]\n"
+CHILD = "states: [{name: wait, type: sleep, duration: PT1H, end: {continueAs: next}}]\n"
+
+
+def test_parents_and_children_are_shown(served: str, evenweave: Command, folder: Path) -> None:
+    """An instance is shown with the one that started it and those that it started, and traced with them."""
+    for name, states in {"parent": CALLS, "child": CHILD}.items():
+        (folder / f"{name}.yaml").write_text(PARENT.replace("id: parent", f"id: {name}") + states)
+        assert evenweave("register", f"{name}.yaml").code == 0
+    parent = evenweave("instances", "start", "parent").out.strip()
+    end = time.monotonic() + 10
+    while not (rows := evenweave("instances", "list", "--definition", "child", "--json").json):
+        assert time.monotonic() < end
+    child = rows[0]["id"]
+    shown = evenweave("instances", "show", parent).out
+    assert f"child    {child}  child 1  waiting\n" in shown
+    assert f"waits    for its child {child}, at /states/0/actions/0\n" in shown
+    assert f"parent   {parent} (when that ends: terminate)\n" in evenweave("instances", "show", child).out
+    traced = evenweave("trace", parent).out
+    assert f"child {child}  child 1  waiting after" in traced
+    assert f"begun by {parent}, as its child: waiting" in traced
+    assert child not in evenweave("trace", parent, "--no-children").out
+    assert evenweave("instances", "cancel", parent).code == 0
+    while evenweave("instances", "show", child, "--json").json["status"] != "cancelled":
+        assert time.monotonic() < end

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from worker_house import consumed, event, flow, sleeping, waiting
 
 from evenweave.engine.causes import Command
+from evenweave.worker.refusals import NotPossible
 from evenweave.worker.repair import Repair
 
 if TYPE_CHECKING:
@@ -406,3 +408,18 @@ async def test_time_out_of_an_action_takes_its_subflow_with_it(house: House) -> 
     parent, child = await house.instances()
     assert parent.reason is not None
     assert (parent.status, parent.reason.type, child.status) == ("faulted", "timeout", "cancelled")
+
+
+async def test_instance_that_another_goes_on_for_is_deleted_after_it(house: House) -> None:
+    """A link of a chain stays while the chain lives: who cancels its parent finds the last one through it."""
+    await house.register(flow("first", setting("Say", {"n": 1}, **going_on("second")), events=[]))
+    await house.register(flow("second", sleeping("Wait", "PT1M"), events=[]))
+    id_ = await house.engine.start_instance("first", {})
+    await house.settle()
+    first, second = await house.instances()
+    assert (first.continued_by, second.continues) == (second.id, first.id)
+    with pytest.raises(NotPossible, match=f"{second.id} goes on for {id_}"):
+        await house.engine.delete_instance(id_)
+    await house.jump(60)
+    await house.engine.delete_instance(id_)
+    assert await house.statuses() == ["completed"]

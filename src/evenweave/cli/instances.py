@@ -64,7 +64,7 @@ def list_instances(
 @engine_url
 @as_json
 def show(id_: str, engine: str | None, as_json: bool) -> None:
-    """Show an instance: its status, its data, and what it waits for."""
+    """Show an instance: its status, its data, what it waits for, and the instances that it has to do with."""
     row = Remote("engine", engine).call("GET", _path(id_))
     if as_json:
         click.echo(msgspec.json.encode(row))
@@ -75,6 +75,8 @@ def show(id_: str, engine: str | None, as_json: bool) -> None:
     if row["reason"]:
         kind, title, reference, _ = row["reason"]
         click.echo(f"reason   {kind}: {title}" + (f" (at {reference})" if reference else ""))
+    for line in _relatives(row):
+        click.echo(line)
     for wait in row["waits"]:
         click.echo(f"waits    {_wait(wait)}")
     if row["held"]:
@@ -115,6 +117,22 @@ def _path(id_: str) -> str:
     return f"/v1/instances/{quote(id_, safe='')}"
 
 
+def _relatives(row: dict[str, Any]) -> list[str]:
+    """The instances around it: the one that started it, those that go on for one another, and its children."""
+    lines = []
+    if row.get("parent"):
+        parent, _, mode = row["parent"]
+        lines.append(f"parent   {parent} (when that ends: {mode})")
+    if row.get("continues"):
+        lines.append(f"goes on  for {row['continues']}")
+    if row.get("continued_by"):
+        lines.append(f"goes on  as {row['continued_by']}")
+    for child in row.get("children", ()):
+        version = f" {child['version']}" if child["version"] else ""
+        lines.append(f"child    {child['id']}  {child['definition']}{version}  {child['status']}")
+    return lines
+
+
 def _wait(wait: dict[str, Any]) -> str:
     where = f"at {wait['reference']}"
     if wait["kind"] == "event":
@@ -125,6 +143,8 @@ def _wait(wait: dict[str, Any]) -> str:
         return f"for {wanted}, {where}, since {time_text(wait['since'])}"
     if wait["kind"] == "time":
         return f"until {time_text(wait['until'])}, {where}"
+    if wait["kind"] == "child":
+        return f"for its child {wait['events'][0]['child']}, {where}"
     if wait["kind"] == "branches":
         return f"for its branches, {where}"
     return f"to be repaired, {where}"

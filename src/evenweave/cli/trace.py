@@ -18,18 +18,34 @@ _SHORT_S = 0.0005
 
 @click.command()
 @click.argument("id_", metavar="INSTANCE")
+@click.option("--children/--no-children", default=True, show_default=True, help="Those that it started, too.")
 @engine_url
 @as_json
-def trace(id_: str, engine: str | None, as_json: bool) -> None:
-    """Show what happened in an instance: its history as a tree, with how long everything took."""
-    found = Remote("engine", engine).call("GET", f"/v1/instances/{quote(id_, safe='')}/trace")
+def trace(id_: str, children: bool, engine: str | None, as_json: bool) -> None:
+    """Show what happened in an instance: its history as a tree, with how long everything took.
+
+    Behind it come the instances that it started, and those that go on for them.
+    """
+    query = {"children": "true"} if children else {}
+    found = Remote("engine", engine).call("GET", f"/v1/instances/{quote(id_, safe='')}/trace", query=query)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
+    click.echo(_head(found))
+    _print(_inside(found), "")
+
+
+def _head(found: dict[str, Any]) -> str:
     version = f" {found['version']}" if found["version"] else ""
     took = duration(found["updated"] - found["started"])
-    click.echo(f"{found['id']}  {found['definition']}{version}  {found['status']} after {took}")
-    _print([_burst(burst) for burst in found["bursts"]], "")
+    return f"{found['id']}  {found['definition']}{version}  {found['status']} after {took}"
+
+
+def _inside(found: dict[str, Any]) -> list[Node]:
+    """The bursts of an instance, then its children with theirs."""
+    nodes: list[Node] = [_burst(burst) for burst in found["bursts"]]
+    nodes += [(f"child {_head(child)}", _inside(child)) for child in found.get("children", ())]
+    return nodes + [(f"no trace: {reason}", []) for reason in found.get("missing", ())]
 
 
 def duration(seconds: float) -> str:
@@ -73,7 +89,12 @@ def _describe(cause: dict[str, Any]) -> str:
         case "arrival":
             return f"{what}, on {cause['channel']}"
         case "begin":
-            begun = f"begun by {what}" if event else "begun by a command"
+            by = "a command"
+            if cause.get("chain"):
+                by = f"{cause['chain']}, which it goes on for"
+            elif cause.get("parent"):
+                by = f"{cause['parent'][0]}, as its child"
+            begun = f"begun by {what or by}"
             return begun if cause.get("at") is None else f"begun as a fork, at {cause['at']}"
         case "command":
             patch = "".join(
@@ -83,6 +104,11 @@ def _describe(cause: dict[str, Any]) -> str:
             return f"command {cause['verb']}{patch}" + (f" ({reason})" if reason else "")
         case "migrate":
             return f"migrated to version {cause['version']}"
+        case "child-ended":
+            title = f": {cause['title']}" if cause.get("title") else ""
+            return f"its child {cause['child']} {cause['status']}{title}"
+        case "unknown":
+            return f"there was no definition {cause['definition']} to start"
         case "deadline":
             return "its time had come"
         case _:

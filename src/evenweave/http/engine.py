@@ -152,7 +152,8 @@ class EngineFace:
         )
 
     async def _show_trace(self, request: Request) -> Response:
-        return _answer(await self._engine.archive.trace(part(request, "id")))
+        children = request.query_params.get("children") == "true"
+        return _answer(await self._engine.archive.trace(part(request, "id"), children=children))
 
     async def _fork(self, request: Request) -> Response:
         fork: Fork = decode(await limited_body(request, _INPUT_BYTES), Fork)

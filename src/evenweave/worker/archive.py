@@ -15,7 +15,7 @@ from evenweave.engine.patching import put
 from evenweave.engine.recording import Entry, Recorder
 from evenweave.worker import identity
 from evenweave.worker.refusals import NotFound, NotPossible
-from evenweave.worker.replay import Replayed, agree, replay
+from evenweave.worker.replay import CannotReplay, Replayed, agree, replay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,8 +63,13 @@ class TracedBurst(Struct, frozen=True):
     causes: list[TracedCause]
 
 
-class Trace(Struct, frozen=True):
-    """The history of an instance as a tree; times in seconds since the epoch."""
+class Trace(Struct, frozen=True, omit_defaults=True):
+    """The history of an instance as a tree; times in seconds since the epoch.
+
+    Attributes:
+        children: The traces of the instances that it started, where they are asked for.
+        missing: What of those cannot be shown, and why.
+    """
 
     id: str
     definition: str
@@ -73,6 +78,8 @@ class Trace(Struct, frozen=True):
     started: float
     updated: float
     bursts: list[TracedBurst]
+    children: list[Trace] = []
+    missing: list[str] = []
 
 
 class Archive:
@@ -81,8 +88,8 @@ class Archive:
     def __init__(self, mover: Mover) -> None:
         self._mover = mover
 
-    async def trace(self, id: str) -> Trace:  # noqa: A002
-        """What happened in an instance, burst by burst.
+    async def trace(self, id: str, *, children: bool = False) -> Trace:  # noqa: A002
+        """What happened in an instance, burst by burst; with ``children``, in those that it started as well.
 
         Raises:
             NotFound: There is no such instance.
@@ -101,7 +108,14 @@ class Archive:
             steps = [_step(note, registered) for note in each.notes]
             bursts[-1].causes.append(TracedCause(msgspec.to_builtins(each.cause), each.status, steps))
         i = instance
-        return Trace(i.id, i.definition, i.version, i.status, i.started, i.updated, bursts)
+        found: list[Trace] = []
+        missing: list[str] = []
+        for child in await self._mover.store.children(id) if children else ():
+            try:
+                found.append(await self.trace(child.id, children=True))
+            except (NotFound, CannotReplay) as error:
+                missing.append(str(error))
+        return Trace(i.id, i.definition, i.version, i.status, i.started, i.updated, bursts, found, missing)
 
     async def check(self, id: str) -> bool:  # noqa: A002
         """Whether the history of an instance leads to the state that is stored: it must.

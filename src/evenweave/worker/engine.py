@@ -32,7 +32,7 @@ from evenweave.worker.search import search
 from evenweave.worker.settings import Settings
 from evenweave.worker.suspicion import Suspicion
 from evenweave.worker.timers import Timers
-from evenweave.worker.view import InstanceView, view
+from evenweave.worker.view import InstanceView, successor, view
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -269,6 +269,10 @@ class Engine:
                 raise NotFound(f"no instance {id}")
             if not instance.ended:
                 raise NotPossible(f"instance {id} is {instance.status}: cancel it first")
+            following = await batch.transaction.instance(successor(instance)) if instance.continued else None
+            if following is not None and not following.ended:
+                # A cancel of whoever started it finds the one that goes on through this one.
+                raise NotPossible(f"instance {following.id} goes on for {id}: delete it after that has ended")
             batch.transaction.remove_instance(instance, batch.now)
 
         await (await self._mover.move(work)).durable
@@ -305,7 +309,8 @@ class Engine:
         instance = await self._store.instance(id)
         if instance is None:
             raise NotFound(f"no instance {id}")
-        return view(instance, self._mover.definitions.plan(instance.definition, instance.digest))
+        children = await self._store.children(id)
+        return view(instance, self._mover.definitions.plan(instance.definition, instance.digest), children)
 
     async def history(self, id: str) -> Sequence[HistoryEntry]:  # noqa: A002
         """The bursts of an instance.

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from evenweave.plan.nodes import Await, Do
+from evenweave.worker import identity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from evenweave.engine import Fiber, Instance, Reason
     from evenweave.plan.nodes import Plan
+    from evenweave.ports.store import InstanceSummary
 
 
 class Expectation(Struct, frozen=True):
@@ -18,8 +22,8 @@ class Expectation(Struct, frozen=True):
 
     Attributes:
         reference: Where in the definition.
-        kind: ``event``, ``time``, ``branches``, or ``repair`` where a fault stopped it.
-        events: For an event: the names and channels that would do, and how it is found.
+        kind: ``event``, ``time``, ``branches``, ``child``, or ``repair`` where a fault stopped it.
+        events: For an event: the names and channels that would do, and how it is found; for a child its id.
         since: Since when, in seconds since the epoch.
         until: The deadline, in seconds since the epoch.
     """
@@ -31,8 +35,24 @@ class Expectation(Struct, frozen=True):
     until: float | None
 
 
-class InstanceView(Struct, frozen=True):
-    """An instance, whole, for people and programs."""
+class Relative(Struct, frozen=True):
+    """An instance that has to do with another one."""
+
+    id: str
+    definition: str
+    version: str
+    status: str
+
+
+class InstanceView(Struct, frozen=True, omit_defaults=True):
+    """An instance, whole, for people and programs.
+
+    Attributes:
+        parent: The instance that started it, by which activation, and what becomes of it when that one ends.
+        continues: The instance that it goes on for.
+        continued_by: The instance that goes on for it.
+        children: The instances that it started, and those that go on for them, oldest first; at most a hundred.
+    """
 
     id: str
     definition: str
@@ -47,9 +67,13 @@ class InstanceView(Struct, frozen=True):
     waits: list[Expectation]
     held: int
     data: Any
+    parent: tuple[str, int, str] | None = None
+    continues: str = ""
+    continued_by: str = ""
+    children: list[Relative] = []
 
 
-def view(instance: Instance, plan: Plan | None) -> InstanceView:
+def view(instance: Instance, plan: Plan | None, children: Sequence[InstanceSummary] = ()) -> InstanceView:
     """Show an instance; without its plan, what it waits for is not known."""
     waits = [] if plan is None else [_expectation(fiber, plan, instance) for fiber in instance.fibers if fiber.frames]
     data = current_data(instance)
@@ -67,7 +91,16 @@ def view(instance: Instance, plan: Plan | None) -> InstanceView:
         waits,
         instance.held,
         data,
+        instance.parent,
+        instance.chain,
+        successor(instance),
+        [Relative(each.id, each.definition, each.version, each.status) for each in children],
     )
+
+
+def successor(instance: Instance) -> str:
+    """The instance that goes on for one that has ended; empty where none does."""
+    return identity.of_child(instance.tenant, instance.id, instance.continued) if instance.continued else ""
 
 
 def current_data(instance: Instance) -> Any:
@@ -86,11 +119,14 @@ def _expectation(fiber: Fiber, plan: Plan, instance: Instance) -> Expectation:
         "await": "event",
         "sleep": "time",
         "join": "branches",
+        "child": "child",
         "call": "result",
         "retry": "retry",
         "fault": "repair",
     }
     events = []
+    if frame.child is not None and fiber.blocked == "child":
+        events.append({"child": identity.of_child(instance.tenant, instance.id, frame.child.n)})
     if isinstance(node, Await) and frame.waiting is not None:
         task = _task(fiber, plan)
         for index, accept in enumerate(node.accepts):
