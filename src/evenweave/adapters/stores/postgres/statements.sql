@@ -73,19 +73,26 @@ update batches set number = $3 where tenant = $1 and session = $2 and number = $
 -- Look-ups of a batch that is being made.
 
 -- name: look_for_waits
-select w.definition, w.channel, w.key, w.instance, w.activation, w.accept
-from (select distinct * from unnest($2::text[], $3::text[], $4::text[]) as q (definition, channel, key)) as q
-join waits w on w.tenant = $1 and w.definition = q.definition and w.channel = q.channel and w.key = q.key
+select q.definition, q.channel, q.key, w.instance, w.activation, w.accept
+from (select distinct * from unnest($2::text[], $3::text[], $4::text[]) as q (definition, channel, key)) as q,
+lateral (
+    select * from waits w
+    where w.tenant = $1 and w.definition = q.definition and w.channel = q.channel and w.key = q.key offset 0
+) as w
 order by w.sequence
 
 -- name: look_for_claims
-select c.definition, c.key, c.instance
-from (select distinct * from unnest($2::text[], $3::text[]) as q (definition, key)) as q
-join correlations c on c.tenant = $1 and c.definition = q.definition and c.key = q.key
+select q.definition, q.key, c.instance
+from (select distinct * from unnest($2::text[], $3::text[]) as q (definition, key)) as q,
+lateral (
+    select c.instance from correlations c
+    where c.tenant = $1 and c.definition = q.definition and c.key = q.key offset 0
+) as c
 
 -- name: fetch_states
-select i.id, i.revision, case when i.revision <> q.revision then i.state end as state
-from unnest($2::text[], $3::bigint[]) as q (id, revision) join instances i on i.tenant = $1 and i.id = q.id
+select q.id, i.revision, case when i.revision <> q.revision then i.state end as state
+from unnest($2::text[], $3::bigint[]) as q (id, revision),
+lateral (select i.revision, i.state from instances i where i.tenant = $1 and i.id = q.id offset 0) as i
 
 -- name: instance
 select state from instances where tenant = $1 and id = $2
@@ -95,7 +102,8 @@ select 1 from instances where tenant = $1 and id = $2
 union all select 1 from tombstones where tenant = $1 and instance = $2
 
 -- name: seen
-select key, digest from dedupe where tenant = $1 and key = any ($2::bytea[])
+select q.key, d.digest from (select distinct key from unnest($2::bytea[]) as q (key)) as q,
+lateral (select d.digest from dedupe d where d.tenant = $1 and d.key = q.key offset 0) as d
 
 -- name: kept
 select sequence, channel, key, event, expires from kept

@@ -1,6 +1,8 @@
 -- The Workflow Engine's tables (PROTOCOL section 2). Every key begins with the tenant. No foreign keys: on hot tables
 -- each would be another lock and another look-up a row. Instances and what comes and goes with them is updated in place
--- (fillfactor 70) and vacuumed early, for a queue is as slow as the dead rows at its head.
+-- (fillfactor 70) and vacuumed early, for a queue is as slow as the dead rows at its head. A plan that is made while a
+-- table is empty must be right when it is full: where two indexes could serve a look-up, only one begins with what is
+-- looked up.
 
 -- A worker that lives, for as long as it renews its lease by the clock of the database. What it holds (outbox rows,
 -- calls) is another one's once that is over.
@@ -62,7 +64,7 @@ create table instances (
 -- Compressing a state costs more than writing it.
 alter table instances alter column state set storage external;
 
-create unique index instances_sequence on instances (tenant, sequence);
+create unique index instances_sequence on instances (sequence);
 create index instances_due on instances (tenant, due) where due is not null;
 create index instances_live on instances (tenant, definition, digest) where status not in ('completed', 'cancelled');
 create index instances_parent on instances (tenant, parent) where parent is not null;
@@ -91,7 +93,7 @@ create table correlations (
     autovacuum_vacuum_cost_delay = 0
 );
 
-create index correlations_instance on correlations (tenant, instance);
+create index correlations_instance on correlations (instance, tenant);
 
 create table waits (
     sequence bigint generated always as identity primary key,
@@ -102,13 +104,13 @@ create table waits (
     instance text not null,
     activation bigint not null,
     accept integer not null,
-    unique (tenant, instance, activation, accept)
+    unique (instance, activation, accept, tenant)
 ) with (
     fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_cost_delay = 0
 );
 
-create index waits_channel on waits (tenant, definition, channel, key, sequence);
+create index waits_channel on waits (definition, channel, key, tenant, sequence);
 
 -- The numbers of kept, held and outgoing events are given by the worker, from the database's clock and its own number:
 -- they are known before the rows are written, and grow over all workers as the time does.
@@ -125,9 +127,9 @@ create table kept (
     autovacuum_vacuum_cost_delay = 0
 );
 
-create index kept_channel on kept (tenant, definition, channel, sequence);
+create index kept_channel on kept (channel, definition, tenant, sequence);
 create index kept_both on kept (tenant, definition, channel, key, sequence);
-create index kept_key on kept (tenant, definition, key, sequence);
+create index kept_key on kept (key, definition, tenant, sequence);
 create index kept_expires on kept (tenant, expires);
 
 create table inbox (
@@ -143,7 +145,7 @@ create table inbox (
 );
 
 create index inbox_instance on inbox (tenant, instance);
-create index inbox_notices on inbox (tenant, sequence) where kind <> 'event';
+create index inbox_notices on inbox (sequence) where kind <> 'event';
 
 -- Each row is published by the worker whose session it names. Nobody reads it by "greater than the last": numbers are
 -- committed out of order.

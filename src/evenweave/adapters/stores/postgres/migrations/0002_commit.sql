@@ -1,6 +1,8 @@
 -- The batch transaction in one round trip. It is a function, because each statement of it waits for a round trip else,
 -- and what a worker can do is bounded by how long its batches take. It is volatile: at READ COMMITTED each of its
 -- statements sees what was committed before it began, so that looking again behind the locks does look again.
+-- Plans are made while tables are empty and kept while they grow, so no statement leaves a choice: rows are looked up one
+-- by one, by `lateral` with `offset 0` or in a loop. (An update joined with its new rows became quadratic.)
 -- Its name ends with its version: one with other parameters is another function, beside it, for workers of both.
 
 -- The number of a session's last committed batch: whether one whose answer was lost is there is no guess.
@@ -51,6 +53,7 @@ declare
     v_count bigint;
     v_other bigint;
     v_instance text;
+    v_row record;
 begin
     update batches set number = p_number
     where tenant = p_tenant and session = p_session and number = p_number - 1;
@@ -72,7 +75,8 @@ begin
 
     -- 1. Events that are new.
     if cardinality(p_event_key) > 0 then
-        select count(*) into v_other from dedupe where tenant = p_tenant and key = any (p_event_key);
+        select count(*) into v_other from (select distinct key from unnest(p_event_key) as n (key)) as n,
+            lateral (select 1 from dedupe d where d.tenant = p_tenant and d.key = n.key offset 0) as d;
         insert into dedupe (tenant, key, digest, at)
         select p_tenant, n.key, n.digest, p_now from unnest(p_event_key, p_event_digest) as n (key, digest)
         on conflict do nothing;
@@ -84,13 +88,12 @@ begin
 
     -- 2. Instances as they were.
     if cardinality(p_opened) > 0 then
-        with locked as (
-            select id, revision from instances
-            where tenant = p_tenant and id = any (p_opened) order by id for no key update
-        )
+        -- They are sorted, and locked as they come.
         select q.id into v_instance
-        from unnest(p_opened, p_revision) as q (id, revision) left join locked on locked.id = q.id
-        where coalesce(locked.revision, 0) <> q.revision limit 1;
+        from unnest(p_opened, p_revision) as q (id, revision) left join lateral (
+            select i.revision from instances i where i.tenant = p_tenant and i.id = q.id offset 0 for no key update
+        ) as i on true
+        where coalesce(i.revision, 0) <> q.revision limit 1;
         if found then
             raise exception using errcode = 'EW001',
                 message = 'another worker moved an instance meanwhile', detail = v_instance;
@@ -102,9 +105,13 @@ begin
         perform pg_advisory_xact_lock(n.number) from unnest(p_lock) as n (number);
     end if;
     if cardinality(p_unmatched_key) > 0 and exists (
-        select 1 from unnest(p_unmatched_definition, p_unmatched_channel, p_unmatched_key) as q (definition, channel, key)
-        join waits w
-        on w.tenant = p_tenant and w.definition = q.definition and w.channel = q.channel and w.key = q.key
+        select 1
+        from unnest(p_unmatched_definition, p_unmatched_channel, p_unmatched_key) as q (definition, channel, key),
+        lateral (
+            select * from waits w
+            where w.tenant = p_tenant and w.definition = q.definition and w.channel = q.channel and w.key = q.key
+            offset 0
+        ) as w
         where (w.instance, w.activation, w.accept) not in (
             select * from unnest(p_known_instance, p_known_activation, p_known_accept)
         )
@@ -113,22 +120,35 @@ begin
     end if;
     if cardinality(p_again_key) > 0 and exists (
         select 1 from unnest(p_again_definition, p_again_key, p_again_instance) as q (definition, key, instance)
-        left join correlations c on c.tenant = p_tenant and c.definition = q.definition and c.key = q.key
+        left join lateral (
+            select c.instance from correlations c
+            where c.tenant = p_tenant and c.definition = q.definition and c.key = q.key offset 0
+        ) as c on true
         where c.instance is distinct from q.instance
     ) then
         raise exception using errcode = 'EW001', message = 'another instance stands for a key meanwhile';
     end if;
     if cardinality(p_both_key) > 0 and exists (
-        select 1 from unnest(p_both_definition, p_both_channel, p_both_key) as q (definition, channel, key)
-        join kept k on k.tenant = p_tenant and k.definition = q.definition and k.channel = q.channel and k.key = q.key
+        select 1 from unnest(p_both_definition, p_both_channel, p_both_key) as q (definition, channel, key),
+        lateral (
+            select k.sequence from kept k
+            where k.tenant = p_tenant and k.definition = q.definition and k.channel = q.channel and k.key = q.key
+            offset 0
+        ) as k
         where k.sequence <> all (p_known_kept)
     ) or cardinality(p_channel_channel) > 0 and exists (
-        select 1 from unnest(p_channel_definition, p_channel_channel) as q (definition, channel)
-        join kept k on k.tenant = p_tenant and k.definition = q.definition and k.channel = q.channel
+        select 1 from unnest(p_channel_definition, p_channel_channel) as q (definition, channel),
+        lateral (
+            select k.sequence from kept k
+            where k.tenant = p_tenant and k.definition = q.definition and k.channel = q.channel offset 0
+        ) as k
         where k.sequence <> all (p_known_kept)
     ) or cardinality(p_key_key) > 0 and exists (
-        select 1 from unnest(p_key_definition, p_key_key) as q (definition, key)
-        join kept k on k.tenant = p_tenant and k.definition = q.definition and k.key = q.key
+        select 1 from unnest(p_key_definition, p_key_key) as q (definition, key),
+        lateral (
+            select k.sequence from kept k
+            where k.tenant = p_tenant and k.definition = q.definition and k.key = q.key offset 0
+        ) as k
         where k.sequence <> all (p_known_kept)
     ) then
         raise exception using errcode = 'EW001', message = 'an event was kept meanwhile';
@@ -144,18 +164,23 @@ begin
         ) as n on conflict do nothing;
         get diagnostics v_count = row_count;
         if v_count <> cardinality(p_new_id)
-            or exists (select 1 from tombstones where tenant = p_tenant and instance = any (p_new_id)) then
+            or exists (
+                select 1 from unnest(p_new_id) as n (id),
+                lateral (select 1 from tombstones t where t.tenant = p_tenant and t.instance = n.id offset 0) as t
+            ) then
             raise exception using errcode = 'EW002', message = 'an instance was started meanwhile, or was there before';
         end if;
     end if;
     if cardinality(p_old_id) > 0 then
-        update instances i set definition = n.definition, version = n.version, digest = n.digest, status = n.status,
-            revision = n.revision, updated = n.updated, due = n.due, state = n.state
-        from unnest(
+        for v_row in select * from unnest(
             p_old_id, p_old_definition, p_old_version, p_old_digest, p_old_status, p_old_revision, p_old_updated,
             p_old_due, p_old_state
-        ) as n (id, definition, version, digest, status, revision, updated, due, state)
-        where i.tenant = p_tenant and i.id = n.id;
+        ) as n (id, definition, version, digest, status, revision, updated, due, state) loop
+            update instances set definition = v_row.definition, version = v_row.version, digest = v_row.digest,
+                status = v_row.status, revision = v_row.revision, updated = v_row.updated, due = v_row.due,
+                state = v_row.state
+            where tenant = p_tenant and id = v_row.id;
+        end loop;
     end if;
     if cardinality(p_history_instance) > 0 then
         insert into history (tenant, instance, revision, at, causes)
@@ -174,8 +199,10 @@ begin
         on conflict (tenant, channel) do update set log = excluded.log, position = excluded.position;
     end if;
     if cardinality(p_free_key) > 0 then
-        delete from correlations c using unnest(p_free_definition, p_free_key) as n (definition, key)
-        where c.tenant = p_tenant and c.definition = n.definition and c.key = n.key;
+        for v_row in select * from unnest(p_free_definition, p_free_key) as n (definition, key) loop
+            delete from correlations
+            where tenant = p_tenant and definition = v_row.definition and key = v_row.key;
+        end loop;
     end if;
     if cardinality(p_claim_key) > 0 then
         insert into correlations (tenant, definition, key, instance)
@@ -184,9 +211,12 @@ begin
     end if;
     -- Those that go come first: a wait may have another key now.
     if cardinality(p_forget_instance) > 0 then
-        delete from waits w
-        using unnest(p_forget_instance, p_forget_activation, p_forget_accept) as n (instance, activation, accept)
-        where w.tenant = p_tenant and w.instance = n.instance and w.activation = n.activation and w.accept = n.accept;
+        for v_row in select *
+        from unnest(p_forget_instance, p_forget_activation, p_forget_accept) as n (instance, activation, accept) loop
+            delete from waits
+            where tenant = p_tenant and instance = v_row.instance and activation = v_row.activation
+                and accept = v_row.accept;
+        end loop;
     end if;
     if cardinality(p_listen_instance) > 0 then
         insert into waits (tenant, definition, channel, key, instance, activation, accept)
@@ -221,8 +251,10 @@ begin
         ) as n;
     end if;
     if cardinality(p_ended_instance) > 0 then
-        delete from calls c using unnest(p_ended_instance, p_ended_activation) as n (instance, activation)
-        where c.tenant = p_tenant and c.instance = n.instance and c.activation = n.activation;
+        for v_row in select * from unnest(p_ended_instance, p_ended_activation) as n (instance, activation) loop
+            delete from calls
+            where tenant = p_tenant and instance = v_row.instance and activation = v_row.activation;
+        end loop;
     end if;
     if cardinality(p_call_instance) > 0 then
         insert into calls (tenant, session, instance, activation, call)
