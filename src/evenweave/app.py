@@ -31,13 +31,15 @@ from evenweave.adapters.sqlite.backup import back_up as copy_database
 from evenweave.adapters.sqlite.inspection import Inspection, inspect
 from evenweave.adapters.stores.sqlite import MIGRATIONS as STORE_MIGRATIONS
 from evenweave.adapters.stores.sqlite import SqliteStore
+from evenweave.adapters.stores.sqlite.transfer import read_tables, write_tables
+from evenweave.adapters.stores.transfer import Lines, Rows, read_lines
 from evenweave.errors import EvenweaveError
 from evenweave.worker import Engine, Settings
 from evenweave.worker.leasing import LeaseReader
 from evenweave.worker.reading import FeedReader, LogReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -60,7 +62,7 @@ _STORE_QUERIES = {
     "events are parked, because they cannot be handled": "select count(*) from parked",
     "instances at most wait for the same event without a key, more than 1000 are many": (
         "select max(number) from (select count(*) as number from waits where key = '' group by definition, channel) "
-        "where number > 1000"
+        "as crowds where number > 1000"
     ),
 }
 _BROKER_QUERIES = {
@@ -351,6 +353,77 @@ def _postgres() -> ModuleType:
         raise EvenweaveError(
             "the driver of PostgreSQL is not installed", 'install it with pip install "evenweave[postgres]"'
         ) from None
+
+
+async def inspect_store(url: str) -> tuple[str, int, list[str], list[str], Mapping[str, Any]]:
+    """Look at a PostgreSQL store: its name, its bytes, who works on it, what is wrong with it, and figures by name.
+
+    Raises:
+        evenweave.errors.EvenweaveError: Its driver is not installed.
+    """
+    _postgres()
+    adapter = importlib.import_module("evenweave.adapters.stores.postgres.inspection")
+    found = await adapter.inspect(url, _STORE_QUERIES)
+    return found.name, found.size, found.workers, found.problems, found.figures
+
+
+async def export_store(data: Path, store: str, file: Path) -> Mapping[str, int]:
+    """Write what the engine has stored, in a folder or a PostgreSQL database, to a file; how many rows of each table.
+
+    Raises:
+        evenweave.errors.EvenweaveError: Somebody works on it, or it cannot be read.
+    """
+    spool: AsyncIterator[tuple[str, Rows]]
+    if store:
+        _postgres()
+        spool = importlib.import_module("evenweave.adapters.stores.postgres.transfer").read_tables(store)
+    else:
+        spool = _read_file(data)
+    partial = file.with_name(f"{file.name}.partial")
+    made = Lines()
+    with partial.open("wb") as out:
+        out.write(made.head())
+        async for table, rows in spool:
+            out.writelines(made.rows(table, rows))
+        out.write(made.end())
+        out.flush()
+        os.fsync(out.fileno())
+    partial.rename(file)
+    return made.counts
+
+
+async def import_store(data: Path, store: str, file: Path) -> Mapping[str, int]:
+    """Read a file of `export_store` into an empty store; how many rows of each table.
+
+    Raises:
+        evenweave.errors.EvenweaveError: The file is damaged, or the store not empty or not usable.
+    """
+    with file.open("rb") as lines:
+        tables = read_lines(lines, str(file))
+        if store:
+            _postgres()
+            adapter = importlib.import_module("evenweave.adapters.stores.postgres.transfer")
+            counts: Mapping[str, int] = await adapter.write_tables(store, tables)
+            return counts
+        database = Database.open(data / "engine.db", [STORE_MIGRATIONS])
+        try:
+            return await write_tables(database, tables)
+        finally:
+            await database.close()
+
+
+async def _read_file(data: Path) -> AsyncIterator[tuple[str, Rows]]:
+    path = data / "engine.db"
+    if not path.is_file():
+        raise DatabaseUnusable(
+            f"{path}: there is no such file", "name the folder with --data, or a database by --store"
+        )
+    database = Database.open(path, [STORE_MIGRATIONS])
+    try:
+        for table, rows in read_tables(database):
+            yield table, rows
+    finally:
+        await database.close()
 
 
 async def prepare_store(url: str) -> None:

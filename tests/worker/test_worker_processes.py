@@ -62,7 +62,7 @@ async def find_workers(connection: asyncpg.Connection) -> list[int]:
 
 
 async def test_a_worker_that_is_killed_is_started_again_and_nothing_is_lost(tmp_path: Path, postgres_url: str) -> None:
-    """While workers are killed, one after the other, every order ends once; the supervisor replaces them, and stops."""
+    """Where a worker is killed amid a load, every order ends once; its supervisor replaces it, and stops when told."""
     processes = await asyncio.to_thread(Processes, tmp_path, postgres_url)
     connection = await asyncpg.connect(postgres_url)
     broker = remote_broker(processes.runtime)
@@ -77,9 +77,9 @@ async def test_a_worker_that_is_killed_is_started_again_and_nothing_is_lost(tmp_
         for number in range(ORDERS):
             event = {"specversion": "1.0", "id": f"o-{number}", "source": "/shop", "type": "NewOrder"}
             await broker.publish([("shop/order", {**event, "subject": "shop/order", "data": {}})])
-            if number in {ORDERS // 3, 2 * ORDERS // 3}:
+            if number == ORDERS // 2:
                 await until(lambda: _are_two(connection, killed))
-                victim = (await find_workers(connection))[len(killed) % 2]
+                victim = (await find_workers(connection))[0]
                 os.kill(victim, signal.SIGKILL)
                 killed.append(victim)
         await until(lambda: len(set(shipped)) >= ORDERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from evenweave import __version__
-from evenweave.app import inspect_data
-from evenweave.cli.options import catalog_url, engine_url, runtime_url
+from evenweave.app import inspect_data, inspect_store
+from evenweave.cli.options import catalog_url, engine_url, runtime_url, store_url
 from evenweave.cli.remote import ProblemAnswer, Remote, Unreachable
+from evenweave.errors import EvenweaveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +38,11 @@ _MARKS = {"ok": "  ok    ", "note": "  note  ", "wrong": "  WRONG "}
     help="The folder that holds everything.",
 )
 @click.option("--deep", is_flag=True, help="Check every page of the data files.")
+@store_url
 @catalog_url
 @engine_url
 @runtime_url
-def doctor(data: Path, deep: bool, catalog: str | None, engine: str | None, runtime: str | None) -> None:
+def doctor(data: Path, deep: bool, store: str, catalog: str | None, engine: str | None, runtime: str | None) -> None:
     """Say what is wrong with this installation, and what to do about it.
 
     Nothing is changed. Exits 0 where nothing is wrong, 1 otherwise.
@@ -47,6 +50,8 @@ def doctor(data: Path, deep: bool, catalog: str | None, engine: str | None, runt
     findings: list[Finding] = [("ok", f"Evenweave {__version__} on Python {sys.version.split()[0]}")]
     findings += _look_at_folder(data)
     findings += _look_at_files(data, deep=deep)
+    if store:
+        findings += _look_at_store(store)
     for part, url in (("catalog", catalog), ("engine", engine), ("runtime", runtime)):
         findings.append(_ask(part, url))
     for severity, sentence in findings:
@@ -79,6 +84,22 @@ def _look_at_files(data: Path, *, deep: bool) -> Iterator[Finding]:
         for name, value in found.figures.items():
             if value:
                 yield "note", f"{found.path}: {value} {name}"
+
+
+def _look_at_store(url: str) -> Iterator[Finding]:
+    try:
+        name, size, workers, problems, figures = asyncio.run(inspect_store(url))
+    except EvenweaveError as error:
+        yield "wrong", str(error)
+        return
+    if size:
+        held = f"{' and '.join(workers)} work on it" if workers else "no process works on it"
+        yield "ok", f"{name}: {size:,} bytes, {held}"
+    for problem in problems:
+        yield "wrong", f"{name}: {problem}"
+    for what, value in figures.items():
+        if value:
+            yield "note", f"{name}: {value} {what}"
 
 
 def _ask(part: str, url: str | None) -> Finding:

@@ -6,6 +6,7 @@ import errno
 import gc
 import importlib
 import io
+import keyword
 import os
 import sys
 from pathlib import Path
@@ -37,6 +38,8 @@ COMMANDS = {
     "dead-letters": ("evenweave.cli.dead_letters", "List, show, replay and purge what nobody could take."),
     "top": ("evenweave.cli.top", "Watch what goes on."),
     "doctor": ("evenweave.cli.doctor", "Say what is wrong with this installation."),
+    "export": ("evenweave.cli.transfer", "Write what the Workflow Engine has stored to a file."),
+    "import": ("evenweave.cli.transfer", "Read such a file into another store."),
     "backup": ("evenweave.cli.backup", "Copy everything, while the processes go on."),
 }
 
@@ -66,7 +69,8 @@ class Commands(click.Group):
         module = importlib.import_module(COMMANDS[cmd_name][0])
         gc.freeze()
         gc.enable()
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
