@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
 
@@ -46,6 +46,8 @@ class LeaseReader:
         self._again: deque[str] = deque()
         self._done: list[str] = []
         self._settle = asyncio.Event()
+        self._anew = asyncio.Event()
+        self._poll: asyncio.Future[list[Delivery]] | None = None
         self._doubtful = False
         self._failures = 0
         self._log = structlog.get_logger("evenweave.leasing")
@@ -57,6 +59,7 @@ class LeaseReader:
 
     async def read(self, limit: int) -> Sequence[Delivery]:
         """See `Reader`."""
+        self._anew.clear()
         if found := self._take_again(limit):
             return found
         if not self._subscription:
@@ -64,11 +67,26 @@ class LeaseReader:
             await self._subscribed.wait()
         if self._doubtful:
             await self._store.version()
-        epoch, began = self.epoch, self._clock.monotonic()
+        epoch = self.epoch
+        poll = self._poll
+        if poll is None:
+            # It goes on over several reads: what it leases must not be thrown away half way.
+            asking = self._broker.deliveries(self._subscription, max=limit, wait_s=self._wait_s, lease_s=LEASE_S)
+            poll = self._poll = asyncio.ensure_future(asking)
+        anew = asyncio.ensure_future(self._anew.wait())
         try:
-            deliveries = await self._broker.deliveries(
-                self._subscription, max=limit, wait_s=self._wait_s, lease_s=LEASE_S
-            )
+            either: set[asyncio.Future[Any]] = {poll, anew}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            poll.cancel()
+            raise
+        finally:
+            anew.cancel()
+        if not poll.done():
+            return ()  # what is in hand comes first
+        self._poll = None
+        try:
+            deliveries = poll.result()
         except UnknownSubscription:
             self._subscription = ""
             raise
@@ -79,8 +97,7 @@ class LeaseReader:
             await pause(self._clock, delay_s)
             return ()
         self._failures = 0
-        # The lease began somewhere in a poll that may have lasted long; only its end is known.
-        until = (began if not self._wait_s else self._clock.monotonic()) + HELD_S
+        until = self._clock.monotonic() + HELD_S
         for delivery in deliveries:
             self._in_hand[delivery.lease] = (delivery, until)
         if epoch != self.epoch:
@@ -93,6 +110,7 @@ class LeaseReader:
         self.epoch += 1
         self._doubtful = True
         self._again = deque(self._in_hand)
+        self._anew.set()
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """See `Reader`."""
