@@ -17,9 +17,9 @@ SWITCH_S: Final = 0.0005
 def tune_process() -> None:
     """Set the process up; to be called once, before its parts start.
 
-    Events, states and rows are made and dropped by the thousand and hold no cycles: looking for cycles as often as the
-    interpreter does by itself takes an eighth of the time of an order. And the writer, back from the disk, should not
-    wait 5 ms for its turn while the loop computes.
+    Events, states and rows are made and dropped by the thousand and hold no cycles, so looking for cycles as often as
+    the interpreter does by itself is mostly wasted: some tenth of an order's CPU time (docs/performance.md). And the
+    writer, back from the disk, should not wait 5 ms for its turn while the loop computes.
     """
     gc.set_threshold(*COLLECT_AFTER)
     sys.setswitchinterval(SWITCH_S)
