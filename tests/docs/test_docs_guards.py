@@ -1,4 +1,4 @@
-"""The examples of docs/errors.md, docs/retries.md and docs/timeouts.md do what the pages say."""
+"""The examples of the pages on errors, retries, time-outs and compensation do what the pages say."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from evenweave.definitions import swf08
 from evenweave.engine import Begin, Deadline, Instance, start, step
 from evenweave.plan.swf08 import compile as compile_swf08
 
-PAGES = {"errors": 0.0, "retries": 150.0, "timeouts": 86_400.0}
+PAGES = {"compensation": 0.0, "errors": 0.0, "retries": 150.0, "timeouts": 86_400.0}
 """Each page, and how many seconds its example takes."""
 
 

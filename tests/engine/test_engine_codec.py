@@ -78,7 +78,7 @@ def test_decoded_instance_is_equal_in_everything() -> None:
     """No field gets lost."""
     instance = waiting_world([1, 2]).instance
     instance.correlation, instance.claims, instance.held, instance.chain = {"orderid": "o1"}, ["k"], 3, "i0"
-    instance.parent, instance.compensation, instance.bursts = ("i0", 4, "terminate"), ["/states/0"], 2
+    instance.parent, instance.compensation, instance.bursts = ("i0", 4, "terminate"), [("/states/0", "/states/1")], 2
     instance.fibers[0].frames[0].deadline, instance.fibers[0].frames[0].attempt = 5.5, 2
     again = decode(encode(instance))
     for name in (name for name in instance.__struct_fields__ if name != "fibers"):

@@ -68,7 +68,38 @@ functions: [{name: double, type: expression, operation: '.n * 2'}]
 retries: [{name: again, delay: PT3S, multiplier: 2, jitter: 0.5, maxAttempts: 2}]
 errors: [{name: late, code: timeout}, {name: wrong, code: 'expression|data'}]
 """
+UNDOING = """
+timeouts: {workflowExecTimeout: {duration: PT1M, runBefore: Report}}
+keepActive: true
+states:
+  - name: Collect
+    type: event
+    onEvents: [{eventRefs: [noted]}]
+    compensatedBy: Uncollect
+    transition: Ask
+  - name: Ask
+    type: operation
+    actions: [{eventRef: {triggerEventRef: pay, resultEventRef: paid, data: '${ .n }'}}]
+    timeouts: {stateExecTimeout: PT20S}
+    compensatedBy: Unask
+    onErrors: [{errorRef: late, transition: {nextState: Pause, compensate: true}}]
+    transition: Pause
+  - {name: Pause, type: sleep, duration: PT5S, transition: Way}
+  - name: Way
+    type: switch
+    dataConditions: [{condition: '${ .status == "ok" }', transition: {nextState: Ask, compensate: true}},
+      {condition: '${ .n == 1 }', end: {terminate: true, compensate: true, produceEvents: [{eventRef: told}]}}]
+    defaultCondition: {end: true}
+  - {name: Uncollect, type: operation, usedForCompensation: true, actions: [{functionRef: double}], transition: Rest}
+  - {name: Rest, type: sleep, duration: PT2S, usedForCompensation: true}
+  - {name: Unask, type: operation, usedForCompensation: true, actions: [{eventRef: {triggerEventRef: ship,
+      resultEventRef: shipped}}]}
+  - {name: Report, type: operation, actions: [{eventRef: {triggerEventRef: ship, resultEventRef: shipped}}], end: true}
+functions: [{name: double, type: expression, operation: '.n * 2'}]
+errors: [{name: late, code: timeout}]
+"""
 STATES: dict[str, str] = {
+    "undoing": UNDOING,
     "guarded": GUARDED,
     "mixed": MIXED,
     "switch": SWITCH + EXPRESSIONS,

@@ -71,9 +71,6 @@ STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (f"states: [{STATE}]\nkeepActive: true", "keepActive"),
-        (f"states: [{STATE}]\ntimeouts: {{workflowExecTimeout: PT1H}}", "a time-out of the workflow"),
-        (f"states: [{STATE.replace('end: true', 'end: {compensate: true}')}]", "compensation"),
         (f"states: [{STATE.replace('end: true', CONTINUED)}]", "a time-out of the workflow"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evenweave.engine import correlate
 from evenweave.engine.effects import Claim
+from evenweave.engine.guarding import arm
 from evenweave.engine.instance import Fiber, Opening
 from evenweave.engine.listening import adopt
 from evenweave.engine.moves import push
@@ -30,6 +31,9 @@ def begin(burst: Burst, cause: Begin) -> None:
     claims = cause.claims
     if cause.at is not None:
         instance.correlation = dict(cause.correlation)
+        nodes = plan.nodes
+        instance.compensation = [each for each in cause.compensation if each[0] in nodes and each[1] in nodes]
+        instance.compensating = cause.compensating if cause.compensating in nodes else ""
     elif cause.event is not None:
         accept = plan.starts[cause.start].accept
         adopt(burst, accept, cause.event)
@@ -40,5 +44,7 @@ def begin(burst: Burst, cause: Begin) -> None:
         burst.effects += [Claim(key) for key in claims]
     fiber = Fiber(burst.take(), 0, 0, [])
     instance.fibers.append(fiber)
-    push(burst, fiber, plan.root, cause.input)
+    frame = push(burst, fiber, plan.root, cause.input)
+    if plan.root.guard is not None:
+        arm(frame, plan.root.guard)
     burst.queue(fiber, plan.root if cause.at is None else plan.nodes[cause.at])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 from msgspec import Struct
 
 from evenweave import jq
-from evenweave.engine import evaluate, guarding, life, migration
+from evenweave.engine import closing, evaluate, guarding, life, migration
 from evenweave.engine.beginning import begin
 from evenweave.engine.causes import (
     Arrival,
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from evenweave.engine.effects import Effect
+    from evenweave.plan.guards import Timeout
     from evenweave.plan.nodes import AnyNode, Plan
 
     FindPlan = Callable[[str, str], Plan | None]
@@ -129,6 +130,7 @@ class Burst:
         trace: The traceparent and tracestate that published events carry.
         find_plan: Finds the plan that a migration names.
         chance: Draws the jitter of retries from a seed.
+        closing: The instance's time is over, and what runs in its outermost scope is the last.
         find_definition: Whether a definition, of a version or of any, can start instances.
         unknown: The definitions that were asked for and could not.
     """
@@ -140,6 +142,7 @@ class Burst:
         "_left",
         "_ready",
         "chance",
+        "closing",
         "effects",
         "find_definition",
         "find_plan",
@@ -171,6 +174,7 @@ class Burst:
         self.limits = limits
         self.find_plan = find_plan
         self.chance = chance
+        self.closing = instance.ending is not None and instance.ending.finishing
         self.find_definition: FindDefinition = every
         self.unknown: list[Unknown] = []
         self.effects: list[Effect] = []
@@ -315,11 +319,17 @@ class Burst:
                 limit = f"{self.limits.bursts} bursts of {self.limits.nodes} nodes without waiting"
                 where = self.plan.nodes[ready[0].at].reference if ready[0].at is not None else ""
                 instance.reason = Reason("limit", limit, where, self.now)
-        elif instance.fibers or self.plan.keep_active:
+        elif instance.fibers:
             self.turn("wait")
             instance.bursts = 0
+        elif self.plan.keep_active and instance.ending is None:
+            if closing.stay(self):
+                self._run()
+            else:
+                self.turn("wait")
+                instance.bursts = 0
         else:
-            self.turn("end")
+            self.finish()
             if instance.children:
                 dismiss_children(self)
 
@@ -466,8 +476,23 @@ class Burst:
 
     def terminate(self) -> None:
         """End the instance, whatever else goes on in it."""
-        self.turn("end")
+        self.finish()
         self.end_all()
+
+    def finish(self) -> None:
+        """The instance has ended: as completed, or as cancelled where its time was over."""
+        ending = self.instance.ending
+        self.turn("end" if ending is None else "expire")
+        if ending is not None:
+            self.instance.reason = ending.reason
+
+    def close_by(self, timeout: Timeout) -> None:
+        """The time of the instance is over."""
+        closing.close(self, timeout)
+
+    def go_before_end(self, fiber: Fiber) -> AnyNode | None:
+        """What ran last in the instance's time is over: the node that runs before the end, where there is one."""
+        return closing.go(self, fiber)
 
     def end_all(self) -> None:
         """Leave everything, and take back whatever is waited for."""

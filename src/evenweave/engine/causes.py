@@ -23,6 +23,8 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
         depth: How many instances are around it.
         bursts: How many bursts the instances that it goes on for ran without waiting.
         headers: What ``$WORKFLOW.headers`` yields.
+        compensation: What was done before the fork and can be compensated.
+        compensating: Where compensation began, of a fork in the middle of it.
     """
 
     input: Any
@@ -36,6 +38,8 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
     depth: int = 0
     bursts: int = 0
     headers: dict[str, str] = {}
+    compensation: list[tuple[str, str]] = []
+    compensating: str = ""
 
 
 class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):

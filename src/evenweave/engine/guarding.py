@@ -82,8 +82,11 @@ def expire(burst: Burst, fiber: Fiber, frame: Frame, node: AnyNode) -> None:
     timeout = _over(burst, frame, node.guard)
     if timeout is None:
         return  # another version of the definition has no such time-out
+    if timeout.closes is not None:
+        burst.close_by(timeout)
+        return
     place = fiber.frames.index(frame)
-    _rest(burst, fiber, place + 1)
+    rest(burst, fiber, place + 1)
     codes = (timeout.name, *TIMEOUT_CODES)
     fault = Fault("timeout", f"it took longer than {timeout.text} ({timeout.name})", timeout.reference, codes)
     left = catch(burst, fiber, node, fault)
@@ -91,10 +94,10 @@ def expire(burst: Burst, fiber: Fiber, frame: Frame, node: AnyNode) -> None:
         return
     if timeout.then is None or left[2] is not fault:
         if place and left[0] is fiber and fiber.frames[-1] is frame:
-            _rest(burst, fiber, place)  # run again, it is entered anew
+            rest(burst, fiber, place)  # run again, it is entered anew
         burst.halt(*left)
         return
-    _rest(burst, fiber, place)
+    rest(burst, fiber, place)
     try:
         _go_on(burst, fiber, leave(burst, fiber, node, NOTHING, timeout.then))
     except Fault as other:
@@ -106,8 +109,21 @@ def renew(burst: Burst, fiber: Fiber) -> None:
     for around, place in _frames_around(burst, fiber):
         frame = around.frames[place]
         guard = burst.plan.nodes[frame.position].guard
-        if guard is not None and guard.timeouts and frame.deadline is not None and frame.deadline <= burst.now:
-            frame.deadline = min(timeout.duration.after(burst.now) for timeout in guard.timeouts)
+        if guard is None or frame.deadline is None or frame.deadline > burst.now:
+            continue
+        ends = [timeout.duration.after(burst.now) for timeout in guard.timeouts if timeout.closes is None]
+        frame.deadline = min(ends, default=frame.deadline)
+
+
+def rest(burst: Burst, fiber: Fiber, place: int) -> None:
+    """Leave everything in a fiber from a place on, and let it rest there."""
+    while len(fiber.frames) > place:
+        frame = fiber.frames[-1]
+        if frame.branches is not None:
+            drop(burst, burst.joins.pop(frame.activation))
+        withdraw(burst, frame)
+        fiber.frames.pop()
+    burst.rest(fiber)
 
 
 def _frames_around(burst: Burst, fiber: Fiber) -> Iterator[tuple[Fiber, int]]:
@@ -131,7 +147,7 @@ def _take(burst: Burst, fiber: Fiber, place: int, node: AnyNode, fault: Fault) -
     handler = _handler(guard, fault)
     if handler is None:
         return False
-    _rest(burst, fiber, place)
+    rest(burst, fiber, place)
     if handler.keep and node.into is not DISCARD:
         fold(burst, fiber, fiber.frames[-1], node.into, frame.data)
     _go_on(burst, fiber, leave(burst, fiber, node, NOTHING, handler.then))
@@ -141,7 +157,7 @@ def _take(burst: Burst, fiber: Fiber, place: int, node: AnyNode, fault: Fault) -
 def _retry(burst: Burst, fiber: Fiber, place: int, node: Do, retry: Retry, fault: Fault) -> None:
     frame = fiber.frames[place]
     delay = next_delay(burst, fiber, frame, retry)
-    _rest(burst, fiber, place + 1)
+    rest(burst, fiber, place + 1)
     frame.attempt += 1
     frame.retried = Attempt(burst.now, delay, fault.type, fault.title)
     if delay > 0:
@@ -172,17 +188,6 @@ def _begin_attempt(burst: Burst, fiber: Fiber, place: int, node: Do) -> AnyNode:
     first = node.body.first
     assert first is not None, "a node that can fail has something inside"
     return burst.plan.nodes[first]
-
-
-def _rest(burst: Burst, fiber: Fiber, place: int) -> None:
-    """Leave everything in a fiber from a place on, and let it rest there."""
-    while len(fiber.frames) > place:
-        frame = fiber.frames[-1]
-        if frame.branches is not None:
-            drop(burst, burst.joins.pop(frame.activation))
-        withdraw(burst, frame)
-        fiber.frames.pop()
-    burst.rest(fiber)
 
 
 def _go_on(burst: Burst, fiber: Fiber, following: AnyNode | None) -> None:

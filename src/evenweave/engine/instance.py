@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Status = Literal["pending", "running", "waiting", "suspended", "cancelled", "faulted", "completed"]
 FINAL: frozenset[Status] = frozenset({"cancelled", "completed"})
 
-Blocked = Literal["", "await", "sleep", "call", "child", "join", "retry", "fault"]
+Blocked = Literal["", "await", "sleep", "call", "child", "join", "retry", "idle", "fault"]
 
 
 class Reason(Struct, array_like=True, frozen=True):
@@ -156,6 +156,20 @@ class Frame(Struct, array_like=True, eq=False, gc=False):
     retried: Attempt | None = None
 
 
+class Ending(Struct, array_like=True, frozen=True):
+    """The instance's time is over.
+
+    Attributes:
+        reason: Why it ends as cancelled.
+        first: The position of the node that runs before that; empty where none does.
+        finishing: The node of the outermost scope that runs now comes to its end first.
+    """
+
+    reason: Reason
+    first: str
+    finishing: bool
+
+
 class Fiber(Struct, array_like=True, eq=False, gc=False):
     """One path of execution: a stack of frames, the innermost last.
 
@@ -213,7 +227,7 @@ class Instance(Struct, array_like=True, gc=False):
         parent: The (instance, activation, onParentComplete) that started it, where another instance did.
         chain: The instance that this one continues, where it does.
         claims: The correlation keys that it stands for until it ends.
-        compensation: What was completed and can be compensated, in order.
+        compensation: What was completed and can be compensated, in order: (of, by), both positions.
         bursts: How many bursts it ran without waiting for anything.
         opening: The event that started it, while nobody has taken it.
         depth: How many instances are around it.
@@ -221,6 +235,8 @@ class Instance(Struct, array_like=True, gc=False):
         children: The instances that it started, does not wait for, and takes with it: number of the effect by
             activation.
         headers: What ``$WORKFLOW.headers`` yields.
+        compensating: The position of the node at which compensation began, while it goes on.
+        ending: Why and how it ends, once its time is over.
     """
 
     tenant: str
@@ -241,13 +257,15 @@ class Instance(Struct, array_like=True, gc=False):
     parent: tuple[str, int, str] | None = None
     chain: str = ""
     claims: list[str] = []
-    compensation: list[Any] = []
+    compensation: list[tuple[str, str]] = []
     bursts: int = 0
     opening: Opening | None = None
     depth: int = 0
     continued: int = 0
     children: dict[int, int] = {}
     headers: dict[str, str] = {}
+    compensating: str = ""
+    ending: Ending | None = None
 
     @property
     def ended(self) -> bool:

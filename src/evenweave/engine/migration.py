@@ -117,6 +117,13 @@ def _missing(instance: Instance, old: Plan, new: Plan) -> Iterator[Missing]:
     if instance.opening is not None and find_opening(instance.opening, old, new) is None:
         yield Missing("", "the event that started it starts nothing there")
     yield from _missing_keys(instance, new)
+    for of, by in instance.compensation:
+        if by not in new.root.body.nodes or of not in new.nodes:
+            yield Missing(of, "there is nothing that compensates it")
+    ahead = [instance.compensating, "" if instance.ending is None else instance.ending.first]
+    for position in ahead:
+        if position and position not in new.root.body.nodes:
+            yield Missing(position.partition("#")[0], "there is no such step to go on with")
 
 
 def _missing_places(fiber: Fiber, nodes: list[AnyNode], around: dict[int, AnyNode], new: Plan) -> Iterator[Missing]:

@@ -64,6 +64,8 @@ def leave(burst: Burst, fiber: Fiber, node: Node, result: Any, edge: Edge, *, fr
                     frames.append(own)
                 stop(fiber, node, fault, again=framed)
                 raise
+        if burst.closing and len(frames) == 1 and not fiber.parent:
+            return burst.go_before_end(fiber)
         if edge.__class__ is str:
             return nodes[edge]
         if edge is Leave.TERMINATE:

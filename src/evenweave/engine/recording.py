@@ -58,6 +58,8 @@ class Entry(Struct, frozen=True):
     correlation: dict[str, Any]
     claims: list[str]
     opening: Opening | None
+    compensation: list[tuple[str, str]] = []
+    compensating: str = ""
 
 
 class Recorder:
@@ -80,7 +82,15 @@ class Recorder:
         if fiber.parent == 0 and len(fiber.frames) == 1 and node.position in burst.plan.root.body.nodes:
             data = fiber.frames[0].data
             moment = Entry(
-                burst.plan, node.position, burst.now, data, instance.correlation, instance.claims, instance.opening
+                burst.plan,
+                node.position,
+                burst.now,
+                data,
+                instance.correlation,
+                instance.claims,
+                instance.opening,
+                instance.compensation,
+                instance.compensating,
             )
             self.entries.append(moment)
         self.see(burst, fiber)

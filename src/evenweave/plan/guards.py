@@ -96,6 +96,20 @@ class Retry:
     jitter: float | Duration | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How an instance ends whose time is over: as cancelled, with the time-out as its reason.
+
+    Attributes:
+        interrupt: What runs is left at once; else a state whose action runs comes to its end first. What only waits,
+            for an event, a time or a retry, is left in any case.
+        first: The node of the outermost scope that runs before the end, where there is one.
+    """
+
+    interrupt: bool = False
+    first: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeout:
     """How long a node may take, and what comes then: an error named ``timeout``, or an edge.
@@ -108,6 +122,7 @@ class Timeout:
         then: The edge that the node is left by, with nothing of what was made inside, unless the error is handled
             around it; ``None`` where it is an error in any case.
         renews: It is counted anew from the beginning of each retry, of the node or of something inside.
+        closes: It ends the instance, and is no error (of the outermost node, counted from the instance's beginning).
     """
 
     reference: str
@@ -116,6 +131,7 @@ class Timeout:
     text: str
     then: Edge | None = None
     renews: bool = False
+    closes: Closing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -370,13 +370,54 @@ class Raise(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Completed(Node):
+    """Notes that a node is done and can be compensated.
+
+    Attributes:
+        of: The position of the node that is done.
+        by: The position of the node, of the same scope, that compensates it.
+    """
+
+    of: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compensate(Node):
+    """Runs what compensates the nodes that are done, the last one first, and then leaves; all of the outermost scope.
+
+    Attributes:
+        begins: Compensation begins here; else this stands behind each of the nodes that compensate, and goes on with
+            the next one, or behind the node where it began.
+    """
+
+    begins: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Validate(Node):
     """Checks the data around it against a schema; data that does not fit is an error of the workflow."""
 
     schema: Schema
 
 
-AnyNode = Validate | Do | Set | Switch | Await | Emit | Call | Child | ContinueAs | Sleep | Fork | Loop | Raise
+AnyNode = (
+    Completed
+    | Compensate
+    | Validate
+    | Do
+    | Set
+    | Switch
+    | Await
+    | Emit
+    | Call
+    | Child
+    | ContinueAs
+    | Sleep
+    | Fork
+    | Loop
+    | Raise
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +476,7 @@ class Plan:
     @property
     def later_channels(self) -> frozenset[str]:
         """The channels on which a running instance waits; those of a start only where a way leads back to it."""
-        begin = set() if self._comes_back() else {start.position for start in self.starts}
+        begin = set() if self.keep_active or self._comes_back() else {start.position for start in self.starts}
         return frozenset(
             accept.match.channel
             for node in self.nodes.values()

@@ -172,7 +172,16 @@ class Archive:
 
         async def work(batch: Batch) -> None:
             free = [key for key in entry.claims if await batch.transaction.claimant(instance.definition, key) is None]
-            cause = Begin(data, event, start, entry.position, entry.correlation, free)
+            cause = Begin(
+                data,
+                event,
+                start,
+                entry.position,
+                entry.correlation,
+                free,
+                compensation=entry.compensation,
+                compensating=entry.compensating,
+            )
             assert target.plan is not None
             await batch.begin(target.plan, forked, cause)
 

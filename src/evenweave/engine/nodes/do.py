@@ -31,7 +31,7 @@ def enter(burst: Burst, fiber: Fiber, node: Do) -> AnyNode | None:
     else:
         frame = push(burst, fiber, node, data)
     if node.guard is not None:
-        if outermost:
+        if outermost and fiber.parent:
             frame.started = burst.now  # a branch that took too long and is run again has its whole time
         arm(frame, node.guard)
     first = node.body.first

@@ -70,7 +70,7 @@ def compile(  # noqa: A001 - the room is a compiler
     if check is not None:
         nodes[check.position] = check
         first = check.position
-    root = Do(position="", then=Leave.EXIT, into=REPLACE, body=Scope(first=first, nodes=nodes))
+    root = Do(position="", then=Leave.EXIT, into=REPLACE, body=Scope(first=first, nodes=nodes), guard=states.guard)
     version = workflow.version
     plan = Plan(
         id=workflow.id,

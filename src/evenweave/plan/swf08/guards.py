@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from evenweave import jq
 from evenweave.definitions.swf08 import model
 from evenweave.plan.duration import Duration
-from evenweave.plan.guards import ErrorMatch, Guard, Handler, Retry, Timeout
+from evenweave.plan.guards import Closing, ErrorMatch, Guard, Handler, Retry, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -108,6 +109,16 @@ class Guards:
         """How long an action waits for the event that answers its own ("EventRef Definition")."""
         limit = event.result_event_timeout
         return None if limit is None else Guard(timeouts=(_timeout("resultEventTimeout", limit),))
+
+    def workflow(self) -> Guard | None:
+        """How long an instance may take, and what runs before it ends then ("WorkflowExecTimeout Definition")."""
+        timeouts = self._workflow.timeouts
+        limit = None if timeouts is None else timeouts.workflow_exec_timeout
+        if limit is None:
+            return None
+        first = None if limit.run_before is None else self._workflow.state(limit.run_before).ref
+        made = _timeout("workflowExecTimeout", limit.duration)
+        return Guard(timeouts=(replace(made, closes=Closing(limit.interrupt, first)),))
 
     def _levels(self, limits: Iterable[Limits]) -> list[model.StateTimeouts | model.Timeouts]:
         return [level for level in (*limits, self._workflow.timeouts) if level is not None]

@@ -11,6 +11,8 @@ from evenweave.plan.nodes import (
     REPLACE,
     Await,
     Case,
+    Compensate,
+    Completed,
     ContinueAs,
     Do,
     Fork,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from evenweave.plan.template import Expression
 
 MERGE = Into("merge")
+_COMPENSATED = "/states#compensated"
 
 
 class States:
@@ -79,6 +82,11 @@ class States:
         nodes[node.position] = node
         return nodes
 
+    @property
+    def guard(self) -> Guard | None:
+        """What stands around the whole workflow."""
+        return self._guards.workflow()
+
     def starts(self, state: model.StateNode) -> tuple[Start, ...]:
         """How events start an instance that begins in this state; none where a command starts it."""
         if not isinstance(state, model.EventState):
@@ -94,7 +102,7 @@ class States:
             position=state.ref,
             input=None if filters is None else self._expressions.optional(filters.input),
             output=None if filters is None else self._expressions.optional(filters.output),
-            then=self._way(getattr(state, "transition", None), getattr(state, "end", None), nodes),
+            then=self._way(getattr(state, "transition", None), getattr(state, "end", None), nodes, of=state),
             into=REPLACE,
             body=body,
             task=task,
@@ -105,7 +113,9 @@ class States:
         self, state: model.StateNode, nodes: dict[str, AnyNode], timeouts: tuple[Timeout, ...] | None = None
     ) -> Guard | None:
         """What stands around a state; the ways that its errors take are nodes beside it."""
-        handlers = self._guards.handlers(state, lambda transition, end: self._way(transition, end, nodes))
+        handlers = self._guards.handlers(
+            state, lambda transition, end: self._way(transition, end, nodes, of=state, done=False)
+        )
         if timeouts is None:
             timeouts = self._guards.state(state)
         return Guard(handlers=handlers, timeouts=timeouts) if handlers or timeouts else None
@@ -115,22 +125,45 @@ class States:
         timeouts = self._guards.wait(state, then)
         return Guard(timeouts=timeouts) if timeouts else None
 
-    def _way(self, transition: model.Transition | None, end: model.End | None, nodes: dict[str, AnyNode]) -> Edge:
-        """The edge of a transition or an end; the events that it produces are nodes on the way."""
+    def _way(
+        self,
+        transition: model.Transition | None,
+        end: model.End | None,
+        nodes: dict[str, AnyNode],
+        *,
+        of: model.StateNode,
+        done: bool = True,
+    ) -> Edge:
+        """The edge of a transition or an end; what happens on the way are nodes: compensation, then events.
+
+        Args:
+            transition: The transition, where there is one.
+            end: The end, where there is one.
+            nodes: Where the nodes on the way go.
+            of: The state that is left.
+            done: It is left as completed, so that it can be compensated; not by an error.
+        """
+        inside = getattr(of, "used_for_compensation", False)
+        leaving = transition or end
+        if inside and transition is None:  # an end is ignored there
+            nodes[_COMPENSATED] = Compensate(position=_COMPENSATED, begins=False)
+            return _COMPENSATED
         if transition is not None:
             target: Edge = self._workflow.state(transition.next_state).ref
-            produced: Sequence[model.ProduceEvent] = transition.produce_events
         else:
             target = Leave.TERMINATE if end is not None and end.terminate else Leave.EXIT
-            produced = () if end is None else end.produce_events
             if end is not None and end.continue_as is not None:
-                node: AnyNode = self._continue_as(end.continue_as)
-                nodes[node.position] = node
-                target = node.position
-        for event in reversed(produced):
-            node = self._events.emit(event.ref, event.event_ref, event.data, event.context_attributes, target)
-            nodes[node.position] = node
-            target = node.position
+                target = _put(nodes, self._continue_as(end.continue_as))
+        if leaving is None:
+            return target
+        for event in reversed(leaving.produce_events):
+            emit = self._events.emit(event.ref, event.event_ref, event.data, event.context_attributes, target)
+            target = _put(nodes, emit)
+        if leaving.compensate and not inside:
+            target = _put(nodes, Compensate(position=f"{leaving.ref}/compensate", then=target))
+        if done and of.compensated_by is not None and not inside:
+            by = self._workflow.state(of.compensated_by).ref
+            target = _put(nodes, Completed(position=f"{leaving.ref}#completed", of=of.ref, by=by, then=target))
         return target
 
     def _continue_as(self, other: model.ContinueAs) -> ContinueAs:
@@ -193,11 +226,11 @@ class States:
                     Case(
                         each.ref,
                         self._expressions.program(each.condition),
-                        self._way(each.transition, each.end, nodes),
+                        self._way(each.transition, each.end, nodes, of=state),
                     )
                     for each in state.data_conditions or ()
                 ),
-                then=self._way(state.default.transition, state.default.end, nodes),
+                then=self._way(state.default.transition, state.default.end, nodes, of=state),
                 guard=self._guard(state, nodes, ()),
             )
             return nodes
@@ -207,12 +240,12 @@ class States:
         nodes[state.ref] = Switch(position=state.ref, input=narrow, cases=(), then=wait, guard=guard)
         accepts = []
         for way in state.event_conditions:
-            edge = self._way(way.transition, way.end, nodes)
+            edge = self._way(way.transition, way.end, nodes, of=state)
             nodes[way.ref] = Switch(position=way.ref, output=output, cases=(), then=edge, guard=guard)
             into = self._expressions.event(way.event_data_filter)
             accepts.append(self._events.accept(way.event_ref, into, then=way.ref))
         default = state.default
-        edge = self._way(default.transition, default.end, nodes)
+        edge = self._way(default.transition, default.end, nodes, of=state)
         nodes[default.ref] = Switch(position=default.ref, output=output, cases=(), then=edge, guard=guard)
         timeouts = (*self._guards.wait(state, default.ref), *self._guards.state(state))
         if guard is not None or timeouts:
@@ -269,6 +302,11 @@ class States:
                 wait: Await(position=wait, accepts=(accept,), into=DISCARD, guard=self._wait(state)),
             },
         )
+
+
+def _put(nodes: dict[str, AnyNode], node: AnyNode) -> str:
+    nodes[node.position] = node
+    return node.position
 
 
 def _scope(nodes: Sequence[AnyNode]) -> Scope:

@@ -24,17 +24,11 @@ def find_unsupported(document: Document, workflow: model.Workflow) -> Iterator[D
 
 
 def _find(workflow: model.Workflow) -> Iterator[tuple[str, str]]:
-    if workflow.timeouts is not None and workflow.timeouts.workflow_exec_timeout is not None:
-        yield f"{workflow.timeouts.ref}/workflowExecTimeout", "a time-out of the workflow"
-    if workflow.keep_active:
-        yield "/keepActive", "keepActive"
     for state in workflow.states:
         yield from _find_state(state, first=state is workflow.first)
 
 
 def _find_state(state: model.StateNode, *, first: bool) -> Iterator[tuple[str, str]]:
-    if state.compensated_by is not None:
-        yield f"{state.ref}/compensatedBy", "compensation"
     if isinstance(state, model.EventState) and first and not state.exclusive:
         several = sum(len(each.event_refs) for each in state.on_events) > 1
         if several:
@@ -45,13 +39,8 @@ def _find_state(state: model.StateNode, *, first: bool) -> Iterator[tuple[str, s
 
 def _find_part(part: object) -> Iterator[tuple[str, str]]:
     match part:
-        case model.Transition() | model.End():
-            if part.compensate:
-                yield f"{part.ref}/compensate", "compensation"
-            if isinstance(part, model.End) and part.continue_as is not None:
-                timeout = part.continue_as.workflow_exec_timeout
-                if timeout is not None:
-                    yield f"{part.continue_as.ref}/workflowExecTimeout", "a time-out of the workflow"
+        case model.End(continue_as=model.ContinueAs(workflow_exec_timeout=timeout) as other) if timeout is not None:
+            yield f"{other.ref}/workflowExecTimeout", "a time-out of the workflow"
         case _:
             pass
 
