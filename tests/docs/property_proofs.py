@@ -15,19 +15,22 @@ CHILDREN = "worker/test_children.py::test_"
 PROPERTIES = "testing/test_properties.py::test_"
 REHEARSAL = "testing/test_rehearsal.py::test_"
 SCHEDULING = "worker/test_scheduling.py::test_"
+LIFE = "engine/test_engine_life_time.py::test_"
+COMPENSATION = "engine/test_engine_compensation.py::test_"
 SCHEMA = "worker/test_input_schema.py::test_"
 RESOURCES = "definitions/test_swf08_resources.py::test_every_property_that_may_be_a_resource_is_read_from_its_file"
 ROUTING = "worker/test_routing.py::test_"
 
 _FOR_PEOPLE = f"{PROPERTIES}what_is_for_people_changes_nothing"
 _AUTH = f"{PROPERTIES}credentials_reach_the_call"
+_UNDOES = f"{PROPERTIES}every_state_but_event_may_compensate"
 _LEADS = f"{PROPERTIES}every_state_leads_on_and_ends"
 _SUBFLOW = f"{CHILDREN}subflow_runs_on_the_data_of_its_action_and_its_output_is_the_result"
 _CONTINUES = f"{REHEARSAL}continuing_is_seen"
 _PRODUCES = f"{PROPERTIES}events_on_the_way_have_data_and_attributes"
 _PAGES = "docs/states/"
 
-_WAYS = {"transition": _LEADS, "end": _LEADS, "usedForCompensation": MISSING}
+_WAYS = {"transition": _LEADS, "end": _LEADS, "usedForCompensation": _UNDOES}
 
 PROOFS: dict[str, dict[str, str]] = {
     "Workflow": {
@@ -51,7 +54,7 @@ PROOFS: dict[str, dict[str, str]] = {
         "constants": f"{PROPERTIES}constants_are_values_of_expressions",
         "dataInputSchema": f"{SCHEMA}input_that_breaks_the_schema_starts_nothing",
         "expressionLang": "plan/test_plan_jsonpath.py::test_jsonpath_definition_runs",
-        "keepActive": MISSING,
+        "keepActive": f"{LIFE}kept_instance_ends_when_its_time_is_over",
         "autoRetries": f"{RETRIES}automatic_retries_are_for_every_error",
     },
     "DataInputSchema": {
@@ -77,7 +80,7 @@ PROOFS: dict[str, dict[str, str]] = {
         "metadata": _FOR_PEOPLE,
         "stateDataFilter": f"{STATES}state_data_filters",
         "timeouts": f"{TIMES}timeout_of_the_state_goes_before_that_of_the_workflow",
-        "compensatedBy": MISSING,
+        "compensatedBy": _UNDOES,
     },
     "HandlingState": {"onErrors": f"{ERRORS}error_takes_the_way_that_its_state_names"},
     "EventState": {
@@ -91,7 +94,7 @@ PROOFS: dict[str, dict[str, str]] = {
         "dataConditions": f"{_PAGES}switch.md",
         "eventConditions": f"{_PAGES}switch.md",
         "defaultCondition": f"{_PAGES}switch.md",
-        "usedForCompensation": MISSING,
+        "usedForCompensation": _UNDOES,
     },
     "SleepState": {"duration": f"{_PAGES}sleep.md", **_WAYS},
     "ParallelState": {
@@ -195,12 +198,12 @@ PROOFS: dict[str, dict[str, str]] = {
     "Transition": {
         "nextState": f"{PROPERTIES}start_names_the_first_state",
         "produceEvents": _PRODUCES,
-        "compensate": MISSING,
+        "compensate": f"{COMPENSATION}transition_may_compensate_before_it_is_taken",
     },
     "End": {
         "terminate": f"{STATES}end_terminates_whatever_else_goes_on",
         "produceEvents": _PRODUCES,
-        "compensate": MISSING,
+        "compensate": f"{COMPENSATION}end_compensates_then_publishes_then_continues",
         "continueAs": _CONTINUES,
     },
     "ProduceEvent": {"eventRef": _PRODUCES, "data": _PRODUCES, "contextAttributes": _PRODUCES},
@@ -231,13 +234,17 @@ PROOFS: dict[str, dict[str, str]] = {
         "jitter": f"{RETRIES}retry_has_jitter_and_a_cap",
     },
     "Timeouts": {
-        "workflowExecTimeout": MISSING,
+        "workflowExecTimeout": f"{LIFE}state_may_run_before_the_end",
         "stateExecTimeout": f"{TIMES}timeout_of_the_state_goes_before_that_of_the_workflow",
         "actionExecTimeout": f"{TIMES}timeout_of_the_state_goes_before_that_of_the_workflow",
         "branchExecTimeout": f"{PROPERTIES}branch_that_takes_too_long_is_an_error",
         "eventTimeout": f"{TIMES}timeout_of_the_state_goes_before_that_of_the_workflow",
     },
-    "WorkflowExecTimeout": {"duration": MISSING, "interrupt": MISSING, "runBefore": MISSING},
+    "WorkflowExecTimeout": {
+        "duration": f"{LIFE}what_runs_may_come_to_its_end",
+        "interrupt": f"{LIFE}what_runs_may_come_to_its_end",
+        "runBefore": f"{LIFE}state_may_run_before_the_end",
+    },
     "StateTimeouts": {
         "stateExecTimeout": f"{TIMES}timeout_is_an_error_that_the_state_handles",
         "actionExecTimeout": f"{TIMES}timeout_is_an_error_that_the_state_handles",

@@ -66,6 +66,27 @@ def test_every_state_leads_on_and_ends(tmp_path: Path, kind: str) -> None:
         assert (made.status, made.path) == ("completed", path)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in STATES if kind != "event"])
+def test_every_state_but_event_may_compensate(tmp_path: Path, kind: str) -> None:
+    """A state with `usedForCompensation` runs where the one that names it is compensated, and leads nowhere."""
+    default = "\n    defaultCondition: {end: true}" if kind == "switch" else ""
+    flow = load(
+        tmp_path,
+        f"""
+{SAY}
+states:
+  - {{name: done, type: inject, data: {{}}, compensatedBy: undo, transition: last}}
+  - {{name: last, type: inject, data: {{}}, end: {{compensate: true}}}}
+  - name: undo
+    type: {kind}
+    usedForCompensation: true
+    {STATES[kind]}{default}
+""",
+    )
+    made = run(flow, **({"Asked": {}} if kind == "callback" else {}))
+    assert (made.status, made.path) == ("completed", ["done", "last", "undo"])
+
+
 def test_what_is_for_people_changes_nothing(tmp_path: Path) -> None:
     """Names, ids, descriptions, annotations and metadata may stand wherever they are allowed, and affect nothing."""
     flow = load(
