@@ -448,3 +448,22 @@ async def test_secret_that_is_not_there_is_an_error(open_calling: Callable[..., 
     found = await status(house, await house.engine.start_instance("f", {}), "faulted")
     assert found.reason is not None
     assert (found.reason.type, '"key"' in found.reason.title) == ("secret", True)
+
+
+async def test_history_with_calls_runs_again_to_the_same_state(open_calling: Callable[..., Awaitable[House]]) -> None:
+    """Results are in the history, so a trace and a check of it make no call."""
+    made: list[int] = []
+
+    def count() -> dict[str, Any]:
+        made.append(1)
+        return {"made": len(made)}
+
+    house = await open_calling(count=count)
+    once = {"refName": "count", "arguments": {}}
+    await house.register(definition(calls("Call", once, once), count=None))
+    id_ = await house.engine.start_instance("f", {})
+    assert (await status(house, id_, "completed")).data == {"made": 2}
+    trace = await house.engine.archive.trace(id_)
+    assert await house.engine.archive.check(id_)
+    assert [cause.cause["cause"] for burst in trace.bursts for cause in burst.causes] == ["begin", "called", "called"]
+    assert len(made) == 2

@@ -111,6 +111,9 @@ def _describe(cause: dict[str, Any]) -> str:
             return f"there was no definition {cause['definition']} to start"
         case "deadline":
             return "its time had come"
+        case "called":
+            failed = cause.get("error")
+            return f"a call failed, {failed}: {cause.get('title', '')}" if failed else "the result of a call"
         case _:
             return "the rest of a long burst"
 
