@@ -34,6 +34,7 @@ def die_until_parked(*arguments: str) -> subprocess.Popen[bytes]:
 def completed(database: Path) -> int:
     """How many orders have ended, as another process sees it."""
     with contextlib.closing(apsw.Connection(str(database), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        connection.set_busy_timeout(5_000)
         return int(connection.execute("select count(*) from instances where status = 'completed'").fetchone()[0])
 
 

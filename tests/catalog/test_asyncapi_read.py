@@ -377,9 +377,9 @@ def test_asyncapi_schemas_that_multiply_are_refused() -> None:
         f"    s{n}: {{properties: {{a: {{$ref: '#/components/schemas/s{(n + 1) % count}'}}}}}}\n" for n in range(count)
     ]
     found = document("".join(lines))
-    started = time.perf_counter()
+    started = time.process_time()
     assert [each[0] for each in codes(read(found))] == ["AA505"]
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_asyncapi_findings_are_bounded() -> None:
@@ -393,9 +393,9 @@ def test_asyncapi_reading_is_fast() -> None:
     text = HEAD + BODY + "      message: {$ref: '#/components/Order'}\n"
     best = float("inf")
     for _ in range(20):
-        started = time.perf_counter()
+        started = time.process_time()
         service(text)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     assert best < 0.005
 
 
