@@ -58,6 +58,18 @@ async def test_reading_that_begins_anew_before_its_subscription_reads_all_the_sa
     assert [each.event["id"] for each in await reading] == ["1"]
 
 
+async def test_reset_ends_a_long_poll(bench: Bench) -> None:
+    """What was in hand comes again at once, though the read that was under way would wait for what is newer."""
+    bench.reader.subscribed(await bench.broker.subscribe("g", ["a"], mode="read"))
+    await bench.broker.publish([("a", event("1", "a"))])
+    assert [each.event["id"] for each in await bench.reader.read(10)] == ["1"]
+    polling = asyncio.create_task(bench.reader.read(10))
+    await turn()
+    bench.reader.reset()
+    assert list(await asyncio.wait_for(polling, 5)) == []
+    assert [each.event["id"] for each in await asyncio.wait_for(bench.reader.read(10), 5)] == ["1"]
+
+
 async def test_reset_during_a_read_throws_away_what_it_brings(bench: Bench) -> None:
     """What was read before a reset comes again after it, behind what is stored."""
     bench.reader.subscribed(await bench.broker.subscribe("g", ["a"], mode="read"))

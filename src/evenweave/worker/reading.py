@@ -121,9 +121,10 @@ class LogReader:
 
     async def read(self, limit: int) -> Sequence[Delivery]:
         """See `Reader`."""
-        if not self._subscription:
-            await self._changed.wait()
         self._changed.clear()
+        while not self._subscription:
+            await self._changed.wait()
+            self._changed.clear()
         epoch = self.epoch
         if self._after is None:
             stored = await self._store.positions()
@@ -164,6 +165,7 @@ class LogReader:
         """See `Reader`."""
         self.epoch += 1
         self._after = None
+        self._changed.set()  # what comes again must not wait for the end of a long poll that looks behind it
 
     def acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         """See `Reader`."""
