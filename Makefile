@@ -7,7 +7,7 @@ FLOOR ?= $(or $(EVENWEAVE_SHARED),../shared)/bench-floor/bench_floor.py
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: demo test lint types floors unit format clean jq-conformance bench bench-jq bench-quick bench-peers
+.PHONY: demo test lint types floors unit format clean jq-conformance bench bench-jq bench-quick bench-peers torture
 
 demo: $(STAMP)
 	$(BIN)/evenweave demo
@@ -51,6 +51,10 @@ bench-peers: $(STAMP)
 	@$(BIN)/python -c 'import dbos, uvloop' 2>/dev/null \
 	|| $(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' \
 	|| echo "not all of what is measured beside it can be installed here: it is left out"
+
+# Kills and simulated histories until somebody would have lost an order: see docs/design/proof.md.
+torture: $(STAMP)
+	PYTHONPATH=tests/crash $(BIN)/python tests/crash/torture.py
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -25,6 +25,17 @@ async def stores(postgres_url: str) -> AsyncIterator[tuple[PostgresStore, Postgr
     await two.close()
 
 
+async def test_batch_that_was_given_up_is_not_taken_for_written(stores: tuple[PostgresStore, PostgresStore]) -> None:
+    """Asked again, because the first answer was lost too, the server still says that the batch is not there."""
+    one, _ = stores
+    made = one.begin()
+    assert await made.see(b"first", b"digest") == "new"
+    await made.queue()
+    async with one.reader.use() as connection:
+        assert not await one.give_up(connection, 1)
+        assert [await one.give_up(connection, 2) for _ in range(2)] == [True, True]
+
+
 async def test_transaction_made_while_the_store_recovers_counts(stores: tuple[PostgresStore, PostgresStore]) -> None:
     """What is queued after a conflict, and before everybody has heard of it, is committed, and no phantom."""
     one, two = stores

@@ -68,7 +68,10 @@ insert into definitions_versions (tenant, version) values ($1, 1)
 on conflict (tenant) do update set version = definitions_versions.version + 1
 
 -- name: give_up
-update batches set number = $3 where tenant = $1 and session = $2 and number = $3 - 1 returning 1
+update batches set number = $3 + 1 where tenant = $1 and session = $2 and number = $3 - 1
+
+-- name: reached
+select number from batches where tenant = $1 and session = $2
 
 -- Look-ups of a batch that is being made.
 

@@ -186,8 +186,10 @@ class PostgresStore:
 
     async def give_up(self, connection: asyncpg.Connection, number: int) -> bool:
         """Let the batch of this number never be committed any more; false where it is already."""
-        given_up = await connection.fetchval(self.sql["give_up"], self.tenant, self.session.id, number)
-        return given_up is not None
+        # It is left out, not taken: asked once more because that answer was lost as well, the server says the same.
+        await connection.fetch(self.sql["give_up"], self.tenant, self.session.id, number)
+        reached = await connection.fetchval(self.sql["reached"], self.tenant, self.session.id)
+        return bool(reached != number)
 
     async def recover(self, error: Exception) -> None:
         """A commit failed: forget everything that is not durable, and find out what may have been misjudged."""

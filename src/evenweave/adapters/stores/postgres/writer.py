@@ -171,7 +171,7 @@ class Writer:
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, StoreUnavailable):
                 await asyncio.sleep(0.1)
                 continue
-            self._number += 1
+            self._number += 2 if given_up else 1
             return not given_up
         await self._store.session.renew()
         self._number = 0
