@@ -9,6 +9,7 @@ A store's tests derive a class from `StoreContract` and give it a fixture `bench
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -375,9 +376,12 @@ class StoreContract:
         made.notify("i", "ended", b"")
         made.drop_notice("i", (await made.notices("i"))[0])
         assert (list(await made.held("i")), list(await made.notices("i")), made.kept_count) == ([], [], 0)
-        await made.queue()
+        before = bench.store.begin()
+        before.keep("d", "c", "", _event("stays"), 50.0)
+        async with asyncio.timeout(20):
+            await asyncio.gather(before.queue(), made.queue())
         found = await bench.store.census()
-        assert (found.kept, found.held, list(await bench.store.noticed(0, 9))) == (0, 0, [])
+        assert (found.kept, found.held, list(await bench.store.noticed(0, 9))) == (1, 0, [])
 
     async def test_outgoing_events_are_told_of_when_durable_and_in_order(self, bench: Bench) -> None:
         """The listener hears of outbox rows once they are durable, in order, under the sequences they are stored by."""

@@ -390,9 +390,12 @@ class PostgresTransaction:
 
     def _remove(self, table: str, group: tuple[Any, ...], number: int) -> None:
         """Remove a row; one that this transaction put there itself never is in the database."""
-        own = self.layer.tables.get(table, {}).get(group, {})
+        groups = self.layer.tables.get(table, {})
+        own = groups.get(group, {})
         if own.get(number) is not None:
             del own[number]
+            if not own:
+                del groups[group]  # the overlay has no groups without rows
         else:
             self.layer.put(table, group, number, None)
 
