@@ -52,9 +52,11 @@ class Timers:
         while True:
             self._wake.clear()
             try:
-                busy = await self._fire()
+                # One moment for both: what falls due between them is behind it, and found by the second.
+                now = self._mover.now()
+                busy = await self._fire(now)
                 await self._keep_house()
-                following = None if busy else await self._mover.store.next_due(self._mover.now())
+                following = None if busy else await self._mover.store.next_due(now)
                 failures = 0
             except (StoreRefused, StoreUnavailable) as error:
                 failures += 1
@@ -71,9 +73,9 @@ class Timers:
             self._arm(at if following is None else min(at, following))
             await self._wake.wait()
 
-    async def _fire(self) -> bool:
+    async def _fire(self, now: float) -> bool:
         """Move what is due; whether there may be more."""
-        found = await self._mover.store.due(self._mover.now(), AT_ONCE + len(self._stuck))
+        found = await self._mover.store.due(now, AT_ONCE + len(self._stuck))
         due = [id_ for id_ in found if id_ not in self._stuck][:AT_ONCE]
         if due:
             await self._move(due)
