@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
@@ -132,8 +133,8 @@ class Stack:
 
     def _wait_until_ready(self, part: str, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        line = _first_line(process.stdout)
-        if _LISTENS not in line:
+        line = _find_line(process.stdout, _LISTENS)
+        if not line:
             raise click.ClickException(f"the {part} did not start\n{self.log(part)}")
         self.urls[part] = line.partition(_LISTENS)[2].strip()
         self.remote(part).wait_ready(START_S)
@@ -180,10 +181,15 @@ def _undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _first_line(stream: IO[str]) -> str:
-    """The first line of a process's output; empty where it ends, or says nothing in time."""
+def _find_line(stream: IO[str], text: str) -> str:
+    """The first line of a process's output with a text in it; empty where it ends, or does not say so in time."""
     found: list[str] = []
-    reading = threading.Thread(target=lambda: found.append(stream.readline()), daemon=True)
+
+    def read() -> None:
+        # An engine of several workers also says which of them began, in any order.
+        found.extend(islice((line for line in stream if text in line), 1))
+
+    reading = threading.Thread(target=read, daemon=True)
     reading.start()
     reading.join(START_S)
     return found[0] if found else ""
