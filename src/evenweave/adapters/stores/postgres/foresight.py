@@ -48,23 +48,28 @@ async def check_states(store: PostgresStore, foreseen: Foreseen, ids: Sequence[s
     Raises:
         evenweave.engine.codec.UnreadableState: The one that was asked for alone cannot be read.
     """
-    foreseen.checked.update(id_ for id_ in ids if store.hot.is_pinned(id_))
+    # The cache may have no room for all of them: what is found here is there for the transaction all the same.
+    foreseen.states.update((id_, store.hot.get(id_)) for id_ in ids if store.hot.is_pinned(id_))
+    foreseen.checked.update(foreseen.states)
     open_ids = [id_ for id_ in ids if not store.hot.is_pinned(id_)]
     if not open_ids:
         return
     cached = [store.hot.get(id_) for id_ in open_ids]
     revisions = [0 if instance is None else instance.revision for instance in cached]
     missing = set(open_ids)
+    known = dict(zip(open_ids, cached, strict=True))
     for row in await store.reader.rows(store.sql["fetch_states"], store.tenant, open_ids, revisions):
         missing.discard(row["id"])
         if row["state"] is not None:
             try:
-                store.hot.remember(row["id"], codec.decode(row["state"]))
+                known[row["id"]] = instance = codec.decode(row["state"])
             except codec.UnreadableState:
                 if len(ids) == 1:
                     raise
                 continue  # whoever opens it will be told
+            store.hot.remember(row["id"], instance)
         foreseen.checked.add(row["id"])
+        foreseen.states[row["id"]] = known[row["id"]]
     for id_ in missing:
         store.hot.forget(id_)
     foreseen.absent |= missing

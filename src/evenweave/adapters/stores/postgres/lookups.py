@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evenweave.engine import Instance
     from evenweave.ports.store import Wait
 
 
@@ -41,17 +42,19 @@ class Foreseen:
     """What was read in bulk before it is looked up, with what was not yet durable at that moment laid over it.
 
     Attributes:
-        checked: Instances whose newest durable state is the cached one.
+        checked: Instances whose newest durable state is the cached one, or among ``states``.
+        states: The states that were read or found to be the newest, for where the cache lets go of them.
         absent: Instances that there are none of.
         sightings: Digests by key of event.
         claims: Who stands for a key of a definition.
         waits: The waits of a definition on a channel by a key, oldest first; ``None`` behind those that are going.
     """
 
-    __slots__ = ("absent", "checked", "claims", "sightings", "waits")
+    __slots__ = ("absent", "checked", "claims", "sightings", "states", "waits")
 
     def __init__(self) -> None:
         self.checked: set[str] = set()
+        self.states: dict[str, Instance | None] = {}
         self.absent: set[str] = set()
         self.sightings: dict[bytes, set[bytes]] = {}
         self.claims: dict[tuple[str, str], str | None] = {}

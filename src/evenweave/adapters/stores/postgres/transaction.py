@@ -110,6 +110,8 @@ class PostgresTransaction:
         if not ((self._bold and store.hot.get(id) is not None) or id in foreseen.checked or id in foreseen.absent):
             await check_states(store, foreseen, [id])
         found = store.hot.get(id)
+        if found is None and not store.hot.is_gone(id):
+            found = foreseen.states.get(id)
         self.lookups.revisions.setdefault(id, 0 if found is None else found.revision)
         return found
 
