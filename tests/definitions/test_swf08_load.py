@@ -314,3 +314,23 @@ def test_load_takes_no_empty_text_for_a_name(state: str, code: str) -> None:
     )
     loaded = read(text)
     assert [item.code for item in loaded.diagnostics if item.severity == "error"] == [code]
+
+
+@pytest.mark.parametrize(("before", "codes"), [("Tidy", []), ("Tidi", ["SW104", "SW203"]), ("A", ["SW203", "SW207"])])
+def test_run_before_of_a_definition_that_continues_as_itself_is_checked(before: str, codes: list[str]) -> None:
+    """The states of the workflow that goes on are known where it is the same one."""
+    limit = f"{{duration: PT1H, interrupt: true, runBefore: {before}}}"
+    found = read(
+        f"""
+id: flow
+version: "1"
+specVersion: "0.8"
+states:
+  - name: A
+    type: sleep
+    duration: PT1M
+    end: {{continueAs: {{workflowId: flow, version: "1", workflowExecTimeout: {limit}}}}}
+  - {{name: Tidy, type: inject, data: {{}}, end: true}}
+"""
+    )
+    assert sorted(diagnostic.code for diagnostic in found.diagnostics) == codes

@@ -1,16 +1,15 @@
 """The test that proves each property of Serverless Workflow 0.8: what docs/properties.md is made from.
 
 A proof is a test, `folder/file.py::name`, or a page whose example is run by the tests, `docs/states/event.md`. Either
-has to use the property by its name. `MISSING` stands where there is no proof yet.
+has to use the property by its name.
 """
-
-MISSING = ""
 
 STATES = "engine/test_engine_states.py::test_"
 ERRORS = "engine/test_engine_errors.py::test_"
 RETRIES = "engine/test_engine_retries.py::test_"
 TIMES = "engine/test_engine_timeouts.py::test_"
 CALLS = "worker/test_calls.py::test_"
+CONTINUING = "engine/test_engine_continuing.py::test_"
 CHILDREN = "worker/test_children.py::test_"
 PROPERTIES = "testing/test_properties.py::test_"
 REHEARSAL = "testing/test_rehearsal.py::test_"
@@ -211,7 +210,7 @@ PROOFS: dict[str, dict[str, str]] = {
         "workflowId": _CONTINUES,
         "version": _CONTINUES,
         "data": _CONTINUES,
-        "workflowExecTimeout": MISSING,
+        "workflowExecTimeout": f"{CONTINUING}time_of_the_one_that_goes_on_is_the_given_one",
     },
     "OnError": {
         "errorRef": f"{ERRORS}error_takes_the_way_that_its_state_names",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
 from blocks import ROOT, find_blocks
-from property_proofs import MISSING, NESTED, OFFICIAL, PLACES, PROOFS
+from property_proofs import NESTED, OFFICIAL, PLACES, PROOFS
 
 from evenweave.definitions.swf08 import model, states
 from evenweave.definitions.swf08.node import Node, Property
@@ -26,11 +26,10 @@ SCHEMA = SHARED / "specs" / "serverless-workflow-0.8" / "schema"
 HEAD = """# Every property, and the test that proves it
 
 Each property of the official schema of Serverless Workflow 0.8, what it is, and the test that shows that it does what
-it should. A page stands for its example, which the tests run. What has "no proof yet" may be read only; what is not run
-is refused with [SW590](diagnostics-plan.md), never passed over. {missing} of {count} have no proof yet.
+it should: {count} properties, and none without one. A page stands for its example, which the tests run.
 
-This page is made by `tests/docs/test_docs_properties.py`. It fails where the page is out of date, where a test is gone,
-and where one does not even name the property that it is to prove.
+This page is made by `tests/docs/test_docs_properties.py`. It fails where the page is out of date, where a property has
+no proof, where a test is gone, and where one does not even name the property that it is to prove.
 """
 
 
@@ -123,12 +122,10 @@ def page() -> str:
         ]
         lines += [f"## {PLACES[name]}", "", "| property | what it is | proof |", "| --- | --- | --- |", *rows, ""]
     proofs = [proof for each in PROOFS.values() for proof in each.values()]
-    return HEAD.format(missing=proofs.count(MISSING), count=len(proofs)) + "\n" + "\n".join(lines)
+    return HEAD.format(count=len(proofs)) + "\n" + "\n".join(lines)
 
 
 def _link(proof: str) -> str:
-    if proof == MISSING:
-        return "no proof yet"
     if proof.endswith(".md"):
         return f"[{proof.removeprefix('docs/')}]({proof.removeprefix('docs/')})"
     file, _, name = proof.partition("::")
@@ -154,8 +151,7 @@ def test_every_property_has_its_row() -> None:
 def test_every_proof_is_there_and_names_its_property(place: str) -> None:
     """Each test that a row names exists, and uses the property."""
     for prop, proof in PROOFS[place].items():
-        if proof == MISSING:
-            continue
+        assert proof, f"{place}.{prop} has no proof"
         found = evidence(proof)
         assert found is not None, f"{place}.{prop}: there is no {proof}"
         assert re.search(rf"\b{prop}\b", found), f"{place}.{prop}: {proof} does not use it"

@@ -23,6 +23,7 @@ from evenweave.engine import (
     Deadline,
     Forget,
     Instance,
+    Launch,
     Limits,
     Listen,
     Publish,
@@ -109,6 +110,7 @@ class World:
         self.now = EPOCH
         self.instance: Instance = fresh(plan, tenant="default", id=name, now=self.now)
         self.published: list[dict[str, Any]] = []
+        self.launched: list[Launch] = []
         self.listening: dict[tuple[int, int], Listen] = {}
         self.claims: list[str] = []
         self.ids: set[int] = set()
@@ -116,6 +118,14 @@ class World:
         self._count = 0
 
     # What happens to it.
+
+    def follow(self, plan: Plan) -> "World":
+        """A world for the instance that goes on for this one, which has begun as this one asked for it."""
+        world = World(plan, name=f"{self.instance.id}-next", limits=self.limits, strict=self.strict)
+        world.now = self.now
+        world.instance = fresh(plan, tenant="default", id=world.instance.id, now=self.now)
+        world.move(self.launched[-1].begin)
+        return world.settle()
 
     def begin(self, data: Any = None, event: dict[str, Any] | None = None, start: int = 0) -> "World":
         """Start the instance, by a command or by an event."""
@@ -200,6 +210,8 @@ class World:
                     assert (known.channel, known.key) == (effect.channel, effect.key)
                 case Claim():
                     self.claims.append(effect.key)
+                case Launch():
+                    self.launched.append(effect)
         if self.instance.status in {"completed", "cancelled"}:
             assert not self.listening
             assert not self.instance.fibers

@@ -64,26 +64,6 @@ def test_code_is_reported_as_documented(code: str) -> None:
     assert section["kind"].startswith("Error. ")
 
 
-CONTINUED = "end: {continueAs: {workflowId: other, workflowExecTimeout: PT1H}}"
-STATE = "{name: A, type: operation, actions: [{functionRef: f}], end: true}"
-
-
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        (f"states: [{STATE.replace('end: true', CONTINUED)}]", "a time-out of the workflow"),
-    ],
-)
-def test_what_is_not_run_is_pointed_out(text: str, what: str) -> None:
-    """Nothing of a definition is passed over in silence: what this version does not run is said."""
-    compiled, said = compile_example(
-        f"id: flow\nspecVersion: '0.8'\n{text}\nfunctions: [{{name: f, type: expression, operation: .}}]\n"
-    )
-    assert compiled.plan is None
-    assert {diagnostic.code for diagnostic in compiled.diagnostics} == {"SW590"}
-    assert f"{what} is read, but not run by this version" in said
-
-
 def test_mistakes_are_reported_all_at_once() -> None:
     """Paths and attributes that are wrong are all named in one go."""
     compiled, _ = compile_example(

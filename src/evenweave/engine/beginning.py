@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 def begin(burst: Burst, cause: Begin) -> None:
     """Make the main fiber and give it its turn: at the first node, a fork's at the one that it begins with."""
-    instance, plan = burst.instance, burst.plan
+    instance = burst.instance
+    if cause.lifetime is not None:
+        instance.lifetime = cause.lifetime
+        burst.replan(burst.plan)
+    plan = burst.plan
     instance.data = cause.input
     if cause.headers:
         instance.headers = cause.headers

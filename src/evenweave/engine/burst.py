@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 from msgspec import Struct
 
 from evenweave import jq
-from evenweave.engine import closing, evaluate, guarding, life, migration
+from evenweave.engine import closing, evaluate, guarding, life, lifetime, migration
 from evenweave.engine.beginning import begin
 from evenweave.engine.causes import (
     Arrival,
@@ -168,7 +168,7 @@ class Burst:
         find_plan: FindPlan = no_other,
         chance: Chance = draw,
     ) -> None:
-        self.plan = plan
+        self.plan = plan if instance.lifetime is None else lifetime.bound(plan, instance.lifetime)
         self.instance = copy(instance)
         self.now = now
         self.limits = limits
@@ -419,8 +419,9 @@ class Burst:
         return known
 
     def replan(self, plan: Plan) -> None:
-        """Go on by another plan."""
-        self.plan = plan
+        """Go on by another plan, for the time that the instance was given where it was."""
+        given = self.instance.lifetime
+        self.plan = plan if given is None else lifetime.bound(plan, given)
         self._base = self._bound = None
 
     def scope(self, fiber: Fiber) -> evaluate.Scope:

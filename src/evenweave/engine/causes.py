@@ -7,6 +7,26 @@ from typing import Any, Literal
 from msgspec import Struct
 
 
+class Lifetime(Struct, array_like=True, frozen=True):
+    """How long an instance may take that goes on for another one: it overrides the time-out of its own definition.
+
+    Attributes:
+        months: How many months.
+        milliseconds: How many milliseconds beside those.
+        text: The same as the definition of the other has it, for people.
+        interrupt: What runs is left at once (`evenweave.plan.guards.Closing`).
+        before_end: The name of the node that runs before the end; empty where none does.
+        by: The id of the definition that says so.
+    """
+
+    months: int
+    milliseconds: int
+    text: str
+    interrupt: bool
+    before_end: str
+    by: str
+
+
 class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="begin"):
     """The instance starts: with its input and, where an event started it, that event.
 
@@ -25,6 +45,7 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
         headers: What ``$WORKFLOW.headers`` yields.
         compensation: What was done before the fork and can be compensated.
         compensating: Where compensation began, of a fork in the middle of it.
+        lifetime: How long it may take, where the instance that it goes on for says so.
     """
 
     input: Any
@@ -40,6 +61,7 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
     headers: dict[str, str] = {}
     compensation: list[tuple[str, str]] = []
     compensating: str = ""
+    lifetime: Lifetime | None = None
 
 
 class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from evenweave.engine.causes import Called, ChildEnded  # noqa: TC001 - part of the state
+from evenweave.engine.causes import Called, ChildEnded, Lifetime  # noqa: TC001 - part of the state
 
 if TYPE_CHECKING:
     from evenweave.plan.nodes import Plan
@@ -237,6 +237,7 @@ class Instance(Struct, array_like=True, gc=False):
         headers: What ``$WORKFLOW.headers`` yields.
         compensating: The position of the node at which compensation began, while it goes on.
         ending: Why and how it ends, once its time is over.
+        lifetime: How long it may take, where the instance that it goes on for says so.
     """
 
     tenant: str
@@ -266,6 +267,7 @@ class Instance(Struct, array_like=True, gc=False):
     headers: dict[str, str] = {}
     compensating: str = ""
     ending: Ending | None = None
+    lifetime: Lifetime | None = None
 
     @property
     def ended(self) -> bool:

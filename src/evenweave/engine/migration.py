@@ -12,6 +12,7 @@ from evenweave.engine.effects import Forget, Listen
 from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Opening, Waiting
 from evenweave.engine.life import NotAllowed, allows
+from evenweave.engine.lifetime import lacks
 from evenweave.engine.listening import expect, listened
 from evenweave.plan.nodes import Await, Do, Fork, Loop
 
@@ -120,6 +121,9 @@ def _missing(instance: Instance, old: Plan, new: Plan) -> Iterator[Missing]:
     for of, by in instance.compensation:
         if by not in new.root.body.nodes or of not in new.nodes:
             yield Missing(of, "there is nothing that compensates it")
+    lifetime = instance.lifetime
+    if lifetime is not None and lacks(new, lifetime) and not lacks(old, lifetime):
+        yield Missing("", f'there is no state "{lifetime.before_end}" to run before the end')
     ahead = [instance.compensating, "" if instance.ending is None else instance.ending.first]
     for position in ahead:
         if position and position not in new.root.body.nodes:

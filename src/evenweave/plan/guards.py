@@ -135,6 +135,23 @@ class Timeout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """How long an instance may take that goes on for another one: it overrides what its own definition says.
+
+    Attributes:
+        duration: How long.
+        text: The same as the definition has it, for people.
+        interrupt: See `Closing`.
+        before_end: The name of the node that runs before the end (`evenweave.plan.nodes.Plan.aside`), where one does.
+    """
+
+    duration: Duration
+    text: str
+    interrupt: bool = False
+    before_end: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
     """What stands around a node.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from evenweave.plan.duration import Duration
-    from evenweave.plan.guards import Guard
+    from evenweave.plan.guards import Guard, Lifetime
     from evenweave.plan.schedule import Schedule
     from evenweave.plan.schema import Schema
     from evenweave.plan.template import Expression, Template
@@ -313,11 +313,13 @@ class ContinueAs(Node):
         definition: The id of the definition that goes on.
         version: Which version of it; empty for the one that starts instances.
         data: Its input; ``None`` means the data of the node.
+        lifetime: How long it may take, whatever its definition says; ``None`` leaves it to that.
     """
 
     definition: str
     version: str = ""
     data: Template | None = None
+    lifetime: Lifetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -447,6 +449,8 @@ class Plan:
         secrets: The names of the secrets that ``$SECRETS`` yields, in the arguments of calls and in credentials.
         unites_arrays: Merging concatenates arrays; else a new array replaces the old one.
         schedule: When instances are started by time.
+        aside: The nodes of the outermost scope that may run before the end of an instance whose time is over: no way
+            leads to them, and they compensate nothing. Position by the name that the definition gives them.
     """
 
     id: str
@@ -461,6 +465,7 @@ class Plan:
     secrets: tuple[str, ...] = ()
     unites_arrays: bool = True
     schedule: Schedule | None = None
+    aside: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def accepts(self) -> tuple[Accept, ...]:

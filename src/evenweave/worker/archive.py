@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from evenweave import jq
 from evenweave.engine.causes import Begin
+from evenweave.engine.lifetime import lacks
 from evenweave.engine.migration import find_opening
 from evenweave.engine.patching import put
 from evenweave.engine.recording import Entry, Recorder
@@ -168,6 +169,8 @@ class Archive:
             if opening is None:
                 raise NotPossible("the event that started it starts nothing in that version")
             event, start = opening.event, opening.start
+        if instance.lifetime is not None and lacks(target.plan, instance.lifetime):
+            raise NotPossible(f'there is no state "{instance.lifetime.before_end}" to run before the end')
         forked = identity.of_command(instance.tenant, instance.definition, f"fork {id} {command or uuid.uuid4().hex}")
 
         async def work(batch: Batch) -> None:
@@ -181,6 +184,7 @@ class Archive:
                 free,
                 compensation=entry.compensation,
                 compensating=entry.compensating,
+                lifetime=instance.lifetime,
             )
             assert target.plan is not None
             await batch.begin(target.plan, forked, cause)

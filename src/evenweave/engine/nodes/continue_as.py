@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evenweave.engine import evaluate
+from evenweave.engine import evaluate, lifetime
 from evenweave.engine.causes import Begin
 from evenweave.engine.effects import Launch
 from evenweave.engine.fault import Fault
@@ -32,7 +32,14 @@ def enter(burst: Burst, fiber: Fiber, node: ContinueAs) -> AnyNode | None:
     burst.check_room(1)
     burst.take()
     n = burst.take()
-    begin = Begin(data, parent=instance.parent, chain=instance.id, depth=instance.depth, bursts=instance.bursts + 1)
+    begin = Begin(
+        data,
+        parent=instance.parent,
+        chain=instance.id,
+        depth=instance.depth,
+        bursts=instance.bursts + 1,
+        lifetime=lifetime.of(burst.plan, node),
+    )
     burst.effects.append(Launch(n, node.definition, node.version, begin))
     instance.continued = n
     return leave(burst, fiber, node, NOTHING, node.then)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evenweave.engine import evaluate
+from evenweave.engine import evaluate, lifetime
 from evenweave.engine.guarding import arm
 from evenweave.engine.moves import NOTHING, end, leave, push
 
@@ -19,6 +19,8 @@ def enter(burst: Burst, fiber: Fiber, node: Do) -> AnyNode | None:
     frame = fiber.frames[-1]
     data = frame.data
     outermost = frame.position == node.position  # the frame was made with the fiber
+    if outermost and not fiber.parent:
+        lifetime.check(burst.plan, burst.instance)
     if node.condition is not None and not evaluate.truth(node.condition, data, burst.scope(fiber)):
         if outermost:
             end(burst, fiber, node, frame)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evenweave.plan.nodes import REPLACE, Do, Fork, Leave, Loop, Plan, Scope
+from evenweave.plan.nodes import REPLACE, Do, Fork, Leave, Loop, Plan, Scope, edges
 from evenweave.plan.swf08.events import Events
 from evenweave.plan.swf08.expressions import Expressions
 from evenweave.plan.swf08.functions import Functions
@@ -85,8 +85,24 @@ def compile(  # noqa: A001 - the room is a compiler
         secrets=workflow.secrets,
         unites_arrays=workflow.profile != "sonataflow",
         schedule=schedule,
+        aside=_find_aside(workflow, nodes, first),
     )
     return Compiled(plan, diagnostics)
+
+
+def _find_aside(workflow: model.Workflow, nodes: Mapping[str, AnyNode], first: str) -> dict[str, str]:
+    """The states that are no part of the normal flow and compensate nothing (``runBefore`` may name only such)."""
+    reached, waiting = {first}, [first]
+    while waiting:
+        for edge in edges(nodes[waiting.pop()]):
+            if isinstance(edge, str) and edge not in reached:
+                reached.add(edge)
+                waiting.append(edge)
+    return {
+        state.name: state.ref
+        for state in workflow.states
+        if state.ref not in reached and not getattr(state, "used_for_compensation", False)
+    }
 
 
 def collect(root: Do) -> dict[str, AnyNode]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from evenweave import jq
 from evenweave.definitions.swf08 import model
 from evenweave.plan.duration import Duration
-from evenweave.plan.guards import Closing, ErrorMatch, Guard, Handler, Retry, Timeout
+from evenweave.plan.guards import Closing, ErrorMatch, Guard, Handler, Lifetime, Retry, Timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -119,6 +119,15 @@ class Guards:
         first = None if limit.run_before is None else self._workflow.state(limit.run_before).ref
         made = _timeout("workflowExecTimeout", limit.duration)
         return Guard(timeouts=(replace(made, closes=Closing(limit.interrupt, first)),))
+
+    def lifetime(self, limit: model.WorkflowExecTimeout | None) -> Lifetime | None:
+        """How long the instance may take that goes on for this one ("Continuing as a new Execution")."""
+        if limit is None:
+            return None
+        duration = Duration(limit.duration.months, limit.duration.milliseconds)
+        return Lifetime(
+            duration=duration, text=limit.duration.text, interrupt=limit.interrupt, before_end=limit.run_before
+        )
 
     def _levels(self, limits: Iterable[Limits]) -> list[model.StateTimeouts | model.Timeouts]:
         return [level for level in (*limits, self._workflow.timeouts) if level is not None]

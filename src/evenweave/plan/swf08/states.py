@@ -173,6 +173,7 @@ class States:
             definition=other.workflow_id,
             version=other.version or "",
             data=None if other.data is None else self._expressions.template(other.data),
+            lifetime=self._guards.lifetime(other.workflow_exec_timeout),
             then=Leave.TERMINATE,
         )
 

@@ -33,37 +33,3 @@ def _find_state(state: model.StateNode, *, first: bool) -> Iterator[tuple[str, s
         several = sum(len(each.event_refs) for each in state.on_events) > 1
         if several:
             yield f"{state.ref}/exclusive", "a start that needs several events"
-    for part in _parts(state):
-        yield from _find_part(part)
-
-
-def _find_part(part: object) -> Iterator[tuple[str, str]]:
-    match part:
-        case model.End(continue_as=model.ContinueAs(workflow_exec_timeout=timeout) as other) if timeout is not None:
-            yield f"{other.ref}/workflowExecTimeout", "a time-out of the workflow"
-        case _:
-            pass
-
-
-def _parts(state: model.StateNode) -> Iterator[object]:
-    yield getattr(state, "transition", None)
-    yield getattr(state, "end", None)
-    yield from getattr(state, "actions", ())
-    match state:
-        case model.EventState():
-            for each in state.on_events:
-                yield from each.actions
-        case model.SwitchState():
-            for condition in state.data_conditions or ():
-                yield from (condition.transition, condition.end)
-            for event in state.event_conditions or ():
-                yield from (event.transition, event.end)
-            yield from (state.default.transition, state.default.end)
-        case model.ParallelState():
-            for branch in state.branches:
-                yield branch
-                yield from branch.actions
-        case model.CallbackState():
-            yield state.action
-        case _:
-            pass

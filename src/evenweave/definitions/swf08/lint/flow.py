@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from evenweave.definitions.swf08.lint.scope import Scope, walk
+from evenweave.definitions.swf08.lint.scope import Scope, run_before_uses, walk
 from evenweave.definitions.swf08.model import End, EventState, StateNode, Transition
 from evenweave.definitions.swf08.rules import Finding
 
@@ -19,7 +19,7 @@ def check_reachable(scope: Scope) -> Iterator[Finding]:
         return
     roots = [start.state_name]
     roots += [state.compensated_by for state in scope.workflow.states if state.compensated_by]
-    roots += [run_before] if (run_before := _run_before(scope)) else []
+    roots += [name for name, _ in run_before_uses(scope)]
     reached = _reached(scope, roots)
     for state in scope.workflow.states:
         if state.name not in reached:
@@ -69,16 +69,17 @@ def check_compensate(scope: Scope) -> Iterator[Finding]:
 
 def check_run_before(scope: Scope) -> Iterator[Finding]:
     """SW207: the rules for the states that runBefore runs ("WorkflowExecTimeout Definition")."""
-    name = _run_before(scope)
     start = scope.workflow.start
-    if not scope.whole or name not in scope.states or start is None:
+    if not scope.whole or start is None:
         return
-    timeouts = scope.workflow.timeouts
-    assert timeouts is not None
-    assert timeouts.workflow_exec_timeout is not None
-    ref = f"{timeouts.workflow_exec_timeout.ref}/runBefore"
+    for name, ref in run_before_uses(scope):
+        if name in scope.states:
+            yield from _check_run_before(scope, name, ref, start.state_name)
+
+
+def _check_run_before(scope: Scope, name: str, ref: str, start: str) -> Iterator[Finding]:
     mine = _reached(scope, [name])
-    normal = _reached(scope, [start.state_name]) & set(scope.states)
+    normal = _reached(scope, [start]) & set(scope.states)
     for shared in sorted(mine & normal):
         hint = "no state of the normal flow may run before the end, and none may lead there"
         yield Finding("SW207", ref, f'"{shared}" is part of the normal flow', hint)
@@ -95,13 +96,6 @@ def check_continue(scope: Scope) -> Iterator[Finding]:
         if end.continue_as is not None and not end.terminate:
             hint = "take terminate away, or set it to true"
             yield Finding("SW208", f"{end.ref}/terminate", "continueAs terminates in any case", hint)
-
-
-def _run_before(scope: Scope) -> str | None:
-    """Return the name of the state that runs before a timed-out instance ends."""
-    timeouts = scope.workflow.timeouts
-    timeout = timeouts.workflow_exec_timeout if timeouts else None
-    return timeout.run_before if timeout else None
 
 
 def _compensates(state: StateNode) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from evenweave.definitions.swf08.lint.scope import Scope
+from evenweave.definitions.swf08.lint.scope import Scope, run_before_uses
 from evenweave.definitions.swf08.model import (
     Action,
     CallbackState,
@@ -16,7 +16,6 @@ from evenweave.definitions.swf08.model import (
     ParallelState,
     ProduceEvent,
     Transition,
-    WorkflowExecTimeout,
 )
 from evenweave.definitions.swf08.rules import Finding
 from evenweave.source import closest
@@ -51,10 +50,8 @@ def check_states(scope: Scope) -> Iterator[Finding]:
     for state in scope.workflow.states:
         if state.compensated_by:
             yield from _state(scope, state.compensated_by, f"{state.ref}/compensatedBy", "compensatedBy")
-    for timeout in scope.all(WorkflowExecTimeout):
-        # A time-out of `continueAs` is about another workflow, whose states are not known here.
-        if timeout.run_before and "/continueAs/" not in timeout.ref:
-            yield from _state(scope, timeout.run_before, f"{timeout.ref}/runBefore", "runBefore")
+    for name, ref in run_before_uses(scope):
+        yield from _state(scope, name, ref, "runBefore")
 
 
 def check_events(scope: Scope) -> Iterator[Finding]:

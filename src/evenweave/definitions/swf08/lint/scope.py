@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from evenweave.definitions.swf08.model import Node, StateNode, Transition, Workflow
+from evenweave.definitions.swf08.model import ContinueAs, Node, StateNode, Transition, Workflow
 
 _NodeType = TypeVar("_NodeType", bound=Node)
 
@@ -45,6 +45,23 @@ class Scope:
         for part in walk(node):
             if isinstance(part, Transition) and part.next_state:
                 yield part.next_state
+
+
+def run_before_uses(scope: Scope) -> Iterator[tuple[str, str]]:
+    """Each state that runs before a timed-out instance of the workflow ends: its name, and where that is written.
+
+    A time-out of `continueAs` is about the workflow that it names, whose states are known where it is this one.
+    """
+    workflow = scope.workflow
+    limits = [] if workflow.timeouts is None else [workflow.timeouts.workflow_exec_timeout]
+    limits += [
+        other.workflow_exec_timeout
+        for other in scope.all(ContinueAs)
+        if other.workflow_id == workflow.id and other.version in {None, workflow.version}
+    ]
+    for limit in limits:
+        if limit is not None and limit.run_before:
+            yield limit.run_before, f"{limit.ref}/runBefore"
 
 
 def walk(node: Node) -> Iterator[Node]:
