@@ -20,6 +20,8 @@ from evenweave.engine import Fiber, Frame, Instance, codec
 from evenweave.ports.store import DefinitionRow, Expected, StoreConflict, Wait
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from evenweave.ports.store import Kept, Store, Transaction
 
 _CAUSES = msgspec.msgpack.encode([])
@@ -156,6 +158,53 @@ class SharedStoreContract:
             await order[0].queue()
             assert await _is_conflict(order[1])
 
+    async def test_event_that_only_a_later_batch_has_seen_is_news_for_the_earlier(self, pair: Pair) -> None:
+        """An event that comes between two batches of a worker, which are written together, is not missed by the first.
+
+        So it is with a wait that comes between one that keeps an event and a later one that has seen the wait.
+        """
+        for key in ("", "k"):
+            waiting, later = pair.one.begin(), pair.one.begin()
+            wait = Wait(f"i{key}", 3, 0)
+            _save(waiting, _instance(wait.instance))
+            waiting.listen("d", f"c{key}", key, wait)
+            assert await _kept(waiting, "d", f"c{key}", key or None) == []
+            keeping = pair.two.begin()
+            assert not list(await keeping.waits("d", f"c{key}", key))
+            keeping.keep("d", f"c{key}", key, _event("early"), 50.0)
+            await keeping.queue()
+            assert len(await _kept(later, "d", f"c{key}", key or None)) == 1
+            first, second = waiting.queue(), later.queue()
+            assert await _has_conflict(first)
+            assert await _has_conflict(second)
+
+            keeping, later = pair.two.begin(), pair.two.begin()
+            assert not list(await keeping.waits("d", f"e{key}", key))
+            keeping.keep("d", f"e{key}", key, _event("early"), 50.0)
+            waiting = pair.one.begin()
+            _save(waiting, _instance(wait.instance))
+            waiting.listen("d", f"e{key}", key, wait)
+            assert await _kept(waiting, "d", f"e{key}", key or None) == []
+            await waiting.queue()
+            assert list(await later.waits("d", f"e{key}", key)) == [wait]
+            first, second = keeping.queue(), later.queue()
+            assert await _has_conflict(first)
+            assert await _has_conflict(second)
+
+    async def test_event_that_comes_between_two_looks_of_a_batch_is_a_conflict(self, pair: Pair) -> None:
+        """A batch that looks twice where meanwhile an event, or a wait, has come is told so, not misled."""
+        made, keeping = pair.one.begin(), pair.two.begin()
+        assert await _kept(made, "d", "c", "k") == []
+        keeping.keep("d", "c", "k", _event("early"), 50.0)
+        await keeping.queue()
+        assert await _has_conflict(_kept(made, "d", "c", None))
+        made, waiting = pair.one.begin(), pair.two.begin()
+        assert not list(await made.waits("d", "e", "k"))
+        _save(waiting, _instance("i"))
+        waiting.listen("d", "e", "k", Wait("i", 3, 0))
+        await waiting.queue()
+        assert await _has_conflict(made.waits("d", "e", "k"))
+
     async def test_start_takes_what_is_kept_under_its_key_meanwhile(self, pair: Pair) -> None:
         """A worker that keeps an event under a key, on whatever channel, and one whose instance claims that key."""
         for number, event_first in enumerate((False, True)):
@@ -238,8 +287,12 @@ async def _begin(pair: Pair, expected: Expected | None) -> tuple[Transaction, Tr
 
 
 async def _is_conflict(transaction: Transaction) -> bool:
+    return await _has_conflict(transaction.queue())
+
+
+async def _has_conflict(work: Awaitable[object]) -> bool:
     try:
-        await transaction.queue()
+        await work
     except StoreConflict as error:
         return not error.own
     return False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evenweave.adapters.stores.postgres.keys import LockKeys
     from evenweave.adapters.stores.postgres.transaction import PostgresTransaction, Saved
-    from evenweave.ports.store import Kept, Position
+    from evenweave.ports.store import Kept, Position, Wait
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 
@@ -36,8 +36,10 @@ class Group:
         self.changes: list[tuple[str, tuple[Any, ...]]] = []
         self.unmatched: set[tuple[str, str, str]] = set()
         """Where somebody keeps an event: definition, channel and key, under each key by which waits were looked for."""
+        self._known_waits: dict[tuple[str, str, str], set[Wait]] = {}
         for each in transactions:
             self._add(each)
+        self.lookups.known = _known_to_all([each.lookups for each in transactions])
 
     def _add(self, made: PostgresTransaction) -> None:
         """Take one in; what it looked up and an earlier one of the group wrote is not asked of the database."""
@@ -52,11 +54,8 @@ class Group:
         for at_key, instance in found.claims.items():
             if at_key not in written:
                 into.claims.setdefault(at_key, instance)
-        for where, waits in found.waits.items():
-            into.waits.setdefault(where, set()).update(waits)
         into.kept |= found.kept
         into.unasked |= found.unasked
-        into.known |= found.known
         if found.version is not None:
             into.version = found.version if into.version is None else min(into.version, found.version)
         for table, groups in made.layer.tables.items():
@@ -83,9 +82,12 @@ class Group:
         for (definition,), rows in made.layer.tables.get("kept", {}).items():
             for kept in rows.values():
                 if kept is not None:
-                    self.unmatched.add((definition, kept.channel, kept.key))
-                    looked = (at for at in made.lookups.waits if at[:2] == (definition, kept.channel))
-                    self.unmatched.update(looked)
+                    looked = {at for at in made.lookups.waits if at[:2] == (definition, kept.channel)}
+                    for at in looked | {(definition, kept.channel, kept.key)}:
+                        known = made.lookups.waits.get(at, set())
+                        # One that a later transaction found is news for the one that keeps an event.
+                        self._known_waits[at] = known & self._known_waits.get(at, known)
+                    self.unmatched.update(self._known_waits)
 
     # What must still be true.
 
@@ -98,7 +100,7 @@ class Group:
     @property
     def waits_known(self) -> list[tuple[str, int, int]]:
         """The waits that were found where somebody keeps an event."""
-        found = {wait for at in self.unmatched for wait in self.lookups.waits.get(at, ())}
+        found = set[Any]().union(*self._known_waits.values())
         return [(wait.instance, wait.activation, wait.index) for wait in found]
 
     def lock_numbers(self, keys: LockKeys) -> list[int]:
@@ -261,6 +263,18 @@ class Group:
 
     def _table(self, name: str) -> Iterable[tuple[Any, dict[Any, Any]]]:
         return self.layer.tables.get(name, {}).items()
+
+
+def _known_to_all(lookups: Sequence[Lookups]) -> dict[int, tuple[str, str, str] | None]:
+    """The kept events that are no news to any transaction that looked where they are, however late others looked."""
+    if len(lookups) == 1:
+        return lookups[0].known
+    known = {number: at for each in reversed(lookups) for number, at in each.known.items()}
+    return {
+        number: at
+        for number, at in known.items()
+        if all(number in each.known or not each.minds(at) for each in lookups)
+    }
 
 
 def _columns(rows: Iterable[Sequence[Any]], width: int) -> Columns:

@@ -20,7 +20,8 @@ class Lookups:
         waits: The waits of a definition on a channel by a key.
         kept: Where kept events were looked for to the end: definition, channel and key, ``None`` for any.
         unasked: Where a wait is new and none were looked for, because there are believed to be none.
-        known: The numbers of the kept events that were found there, or come from this worker itself.
+        known: The kept events that were found there, or come from this worker itself: their numbers, each with its
+            definition, channel and key, or ``None`` where they are on their way out.
         version: By which version of the definitions the work was done, where that was said.
     """
 
@@ -34,8 +35,24 @@ class Lookups:
         self.waits: dict[tuple[str, str, str], set[Wait]] = {}
         self.kept: set[tuple[str, str | None, str | None]] = set()
         self.unasked: set[tuple[str, str | None, str | None]] = set()
-        self.known: set[int] = set()
+        self.known: dict[int, tuple[str, str, str] | None] = {}
         self.version: int | None = None
+
+    def has_looked(self, at: tuple[str, str, str]) -> bool:
+        """Whether a kept event of this definition, channel and key would have been found."""
+        return not self.kept.isdisjoint(_places(at))
+
+    def minds(self, at: tuple[str, str, str] | None) -> bool:
+        """Whether a kept event of this definition, channel and key that nobody knows of is to be a conflict."""
+        if at is None:
+            return bool(self.kept or self.unasked)
+        return self.has_looked(at) or not self.unasked.isdisjoint(_places(at))
+
+
+def _places(at: tuple[str, str, str]) -> tuple[tuple[str, str | None, str | None], ...]:
+    """Where a kept event is looked for: by all three, by channel, by key."""
+    definition, channel, key = at
+    return at, (definition, channel, None), (definition, None, key)
 
 
 class Foreseen:

@@ -9,7 +9,7 @@ import msgspec
 from evenweave.adapters.stores.overlay import Layer
 from evenweave.adapters.stores.postgres.foresight import check_states, foresee
 from evenweave.adapters.stores.postgres.lookups import Foreseen, Lookups
-from evenweave.ports.store import Held, Kept, Notice, Outgoing, Parked, Wait
+from evenweave.ports.store import Held, Kept, Notice, Outgoing, Parked, StoreConflict, Wait
 
 if TYPE_CHECKING:
     import asyncio
@@ -152,6 +152,9 @@ class PostgresTransaction:
             read = await store.reader.rows(store.sql["look_for_waits"], store.tenant, [definition], [channel], [key])
             foreseen = {Wait(row["instance"], row["activation"], row["accept"]): True for row in read}
         rows: dict[Wait, Any] = {**foreseen, **over}
+        before = self.lookups.waits.get(at)
+        if before is not None and not before.issuperset(foreseen):
+            raise StoreConflict("somebody began to wait between two looks")
         # What the layers hide is in the database all the same.
         self.lookups.waits.setdefault(at, set()).update(rows)
         return [wait for wait, there in rows.items() if there]
@@ -161,7 +164,8 @@ class PostgresTransaction:
         lookups, where = self.lookups, (definition, channel, key)
         lookups.unasked -= {where, (definition, channel, "")}  # whoever asks knows what else to ask for
         over = self._rows("kept", (definition,))
-        lookups.known.update(over)
+        for sequence, item in over.items():
+            lookups.known.setdefault(sequence, None if item is None else (definition, item.channel, item.key))
         layered = [
             item
             for _, item in sorted(over.items())
@@ -170,7 +174,10 @@ class PostgresTransaction:
         if not self._bold and self._any_kept is not False:
             async for item in self._durable_kept(*where):
                 self._any_kept = True
-                lookups.known.add(item.sequence)
+                at = (definition, item.channel, item.key)
+                if item.sequence not in lookups.known and lookups.has_looked(at):
+                    raise StoreConflict("an event was kept between two looks")
+                lookups.known[item.sequence] = at
                 while layered and layered[0].sequence < item.sequence:
                     yield layered.pop(0)
                 if item.sequence not in over:
@@ -292,13 +299,13 @@ class PostgresTransaction:
         """Keep an event."""
         kept = Kept(self._store.next_sequence(), channel, key, event, expires)
         self.layer.put("kept", (definition,), kept.sequence, kept)
-        self.lookups.known.add(kept.sequence)
+        self.lookups.known[kept.sequence] = (definition, channel, key)
         self.kept_delta += 1
 
     def unkeep(self, definition: str, kept: Kept) -> None:
         """Remove a kept event."""
         self._remove("kept", (definition,), kept.sequence)
-        self.lookups.known.add(kept.sequence)
+        self.lookups.known[kept.sequence] = (definition, kept.channel, kept.key)
         self.kept_delta -= 1
 
     def hold(self, instance: str, channel: str, event: dict[str, Any]) -> None:
