@@ -9,7 +9,7 @@ import pytest
 
 from evenweave.adapters.clocks import JumpingClock
 from evenweave.adapters.stores.postgres import PostgresStore
-from evenweave.ports.store import StoreConflict
+from evenweave.ports.store import Expected, StoreConflict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +34,26 @@ async def test_batch_that_was_given_up_is_not_taken_for_written(stores: tuple[Po
     async with one.reader.use() as connection:
         assert not await one.give_up(connection, 1)
         assert [await one.give_up(connection, 2) for _ in range(2)] == [True, True]
+
+
+async def test_event_whose_commit_takes_long_is_looked_for(stores: tuple[PostgresStore, PostgresStore]) -> None:
+    """An event that is kept and not yet durable is found by the next transaction, whatever was counted meanwhile."""
+    one, two = stores
+    async with two.reader.use() as other:
+        lock = one.keys.key("d", "c", "k")
+        await other.execute("select pg_advisory_lock($1)", lock)
+        keeping = one.begin()
+        assert not list(await keeping.waits("d", "c", "k"))
+        keeping.keep("d", "c", "k", {"id": "early"}, 50.0)
+        durable = keeping.queue()
+        await one._tick()
+        made = one.begin()
+        await made.expect(Expected())
+        believed, on_its_way = made.kept_count, not durable.done()
+        found = [each.event["id"] async for each in made.kept("d", "c", "k")]
+        await other.execute("select pg_advisory_unlock($1)", lock)
+    await durable
+    assert (believed, on_its_way, found) == (1, True, ["early"])
 
 
 async def test_transaction_made_while_the_store_recovers_counts(stores: tuple[PostgresStore, PostgresStore]) -> None:

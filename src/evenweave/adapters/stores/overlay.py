@@ -69,6 +69,10 @@ class Overlay:
                     rows[key] = row
         return rows
 
+    def has(self, table: str) -> bool:
+        """Whether there may be rows of a table."""
+        return bool(self._tables.get(table))
+
     def groups(self, table: str) -> dict[Group, Rows]:
         """All rows of a table that are not yet durable, by group."""
         return {

@@ -235,8 +235,9 @@ class PostgresTransaction:
     def kept_count(self) -> int:
         """How many events are kept, as far as it is known, with what this transaction changes."""
         # Decided once: who is told that there are none does not look for them, and hears at the commit if there are.
+        # What is queued counts in any case: the store may just have counted what is durable.
         if self._any_kept is None:
-            self._any_kept = self._store.kept_count > 0
+            self._any_kept = self._store.kept_count > 0 or self._store.overlay.has("kept")
         count = max(0, self._store.kept_count + self.kept_delta)
         return max(1, count) if self._any_kept else max(0, self.kept_delta)
 
