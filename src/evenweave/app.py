@@ -31,10 +31,12 @@ from evenweave.adapters.sqlite.backup import back_up as copy_database
 from evenweave.adapters.sqlite.inspection import Inspection, inspect
 from evenweave.adapters.stores.sqlite import MIGRATIONS as STORE_MIGRATIONS
 from evenweave.adapters.stores.sqlite import SqliteStore
+from evenweave.adapters.stores.sqlite.histories import FileHistories
 from evenweave.adapters.stores.sqlite.transfer import read_tables, write_tables
 from evenweave.adapters.stores.transfer import Lines, Rows, read_lines
 from evenweave.errors import EvenweaveError
 from evenweave.worker import Engine, Settings
+from evenweave.worker.histories import Checked, check_histories
 from evenweave.worker.leasing import LeaseReader
 from evenweave.worker.reading import FeedReader, LogReader
 
@@ -365,6 +367,35 @@ async def inspect_store(url: str) -> tuple[str, int, list[str], list[str], Mappi
     adapter = importlib.import_module("evenweave.adapters.stores.postgres.inspection")
     found = await adapter.inspect(url, _STORE_QUERIES)
     return found.name, found.size, found.workers, found.problems, found.figures
+
+
+async def check_histories_of_file(path: Path, *, most: int, say: Callable[[Checked], None] | None = None) -> Checked:
+    """Run the histories in a data file again, whoever works on it: see `evenweave.worker.histories.check_histories`.
+
+    Raises:
+        evenweave.errors.EvenweaveError: The file cannot be read.
+    """
+    return await _check_histories(FileHistories.open(path, tenant=TENANT), most, say)
+
+
+async def check_histories_of_store(url: str, *, most: int, say: Callable[[Checked], None] | None = None) -> Checked:
+    """Run the histories in a PostgreSQL store again, whoever works on it.
+
+    Raises:
+        evenweave.errors.EvenweaveError: Its driver is not installed, or the database cannot be read.
+    """
+    _postgres()
+    adapter = importlib.import_module("evenweave.adapters.stores.postgres.histories")
+    return await _check_histories(adapter.DatabaseHistories(url, tenant=TENANT), most, say)
+
+
+async def _check_histories(
+    histories: FileHistories, most: int, say: Callable[[Checked], None] | None = None
+) -> Checked:
+    try:
+        return await check_histories(histories, most=most, say=say)
+    finally:
+        await histories.close()
 
 
 async def export_store(data: Path, store: str, file: Path) -> Mapping[str, int]:

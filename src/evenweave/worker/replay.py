@@ -25,7 +25,15 @@ _CAUSES = msgspec.msgpack.Decoder(list[Cause])
 
 
 class CannotReplay(EvenweaveError):
-    """A history cannot be run again: a version that it was made with is gone, or it has a gap."""
+    """A history cannot be run again: a version that it was made with is gone, or it has a gap.
+
+    Attributes:
+        gone: It, or the version that it began with, is not there any more; else it is damaged.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, gone: bool = False) -> None:
+        super().__init__(message, hint)
+        self.gone = gone
 
 
 class Replayed(Struct, frozen=True):
@@ -68,13 +76,17 @@ def replay(
     Raises:
         CannotReplay: See there.
     """
-    decoded = [(entry, _CAUSES.decode(entry.causes)) for entry in history]
+    try:
+        decoded = [(entry, _CAUSES.decode(entry.causes)) for entry in history]
+    except msgspec.MsgspecError as error:
+        raise CannotReplay(f"the history of {instance.id} cannot be read: {error}") from error
     first = next((one.before for _, each in decoded for one in each if isinstance(one, Migrate)), instance.digest)
     plan = find_plan(instance.definition, first)
     if plan is None or not decoded:
         raise CannotReplay(
             f"the history of {instance.id} cannot be run again",
             "the version that it began with is not registered any more" if plan is None else "it is gone",
+            gone=True,
         )
     state = fresh(plan, tenant=instance.tenant, id=instance.id, now=decoded[0][0].at)
     for entry, moves in decoded:

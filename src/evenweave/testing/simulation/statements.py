@@ -190,6 +190,13 @@ async def instance(s: Statement, _t: str, id_: str) -> list[Row]:
 
 
 @_named
+async def states(s: Statement, _t: str, before: int, limit: int) -> list[Row]:
+    """A page of the states of instances, newest first."""
+    found = [each.only("sequence", "id", "state") for each in s.rows("instances") if each["sequence"] < before]
+    return _sorted(found)[::-1][:limit]
+
+
+@_named
 async def known(s: Statement, _t: str, id_: str) -> list[Row]:
     """Whether an instance is there, or was."""
     return [row(known=1) for name in ("instances", "tombstones") if id_ in s.table(name)]

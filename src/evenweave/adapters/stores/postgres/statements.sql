@@ -100,6 +100,9 @@ lateral (select i.revision, i.state from instances i where i.tenant = $1 and i.i
 -- name: instance
 select state from instances where tenant = $1 and id = $2
 
+-- name: states
+select sequence, id, state from instances where tenant = $1 and sequence < $2 order by sequence desc limit $3
+
 -- name: known
 select 1 from instances where tenant = $1 and id = $2
 union all select 1 from tombstones where tenant = $1 and instance = $2

@@ -28,6 +28,9 @@ delete from schedules where tenant = ? and definition = ? and digest = ?
 -- name: instance
 select state from instances where tenant = ? and id = ?
 
+-- name: states
+select sequence, id, state from instances where tenant = ? and sequence < ? order by sequence desc limit ?
+
 -- name: save_instance
 insert into instances (tenant, id, definition, version, digest, status, revision, started, updated, due, parent, state)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -45,7 +45,7 @@ PACKAGE = "evenweave.adapters.stores.sqlite"
 MIGRATIONS = Migrations("engine", PACKAGE)
 HOT_INSTANCES = 20_000
 
-_DEFINITION = ("id", "version", "digest", "file", "document", "operations", "created", "active", "sequence", "disabled")
+DEFINITION = ("id", "version", "digest", "file", "document", "operations", "created", "active", "sequence", "disabled")
 _DECODE = msgspec.msgpack.Decoder().decode
 
 
@@ -170,7 +170,7 @@ class SqliteStore:
     async def definitions(self) -> Sequence[DefinitionRow]:
         """All definitions, in the order of registration."""
         rows = self.reader.rows(self.sql["definitions"], (self.tenant,))
-        return [msgspec.convert(dict(zip(_DEFINITION, row, strict=True)), DefinitionRow, strict=False) for row in rows]
+        return [msgspec.convert(dict(zip(DEFINITION, row, strict=True)), DefinitionRow, strict=False) for row in rows]
 
     def exclusively(self) -> AbstractAsyncContextManager[None]:
         """There is no other worker."""
