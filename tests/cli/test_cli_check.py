@@ -212,3 +212,37 @@ def test_definitions_read_their_parts_from_files_below(folder: Path, evenweave: 
         write(folder, home__flow=DEFINITION[: DEFINITION.index("functions:")] + f"functions: {uri}\n")
         outcome = evenweave("check", "home/flow.yaml", "--format", "json")
         assert ("home/flow.yaml", 10, "SW108") in codes(outcome.json), uri
+
+
+WAITING = """id: waiting
+specVersion: '0.8'
+states: [{name: wait, type: event, onEvents: [{eventRefs: [came]}], end: true}]
+events: [{name: came, type: parcel/out, source: ''}]
+"""
+
+
+def test_an_event_that_nobody_in_the_files_sends_is_a_warning(folder: Path, evenweave: Command) -> None:
+    """With AsyncAPI documents among the files; what a service sends or another file publishes is sent."""
+    service = SERVICE % "#/components/messages/P" + "components: {messages: {P: {name: P}}}\n"
+    write(folder, parcels=service, flow=WAITING, lost=WAITING.replace("parcel/out", "parcel/lost"))
+    assert evenweave("check", "flow.yaml", "lost.yaml", "--strict").code == 0
+    assert evenweave("check", "flow.yaml", "parcels.yaml", "--strict").code == 0
+    outcome = evenweave("check", "flow.yaml", "lost.yaml", "parcels.yaml")
+    assert outcome.code == 0
+    assert outcome.out == (
+        'lost.yaml:4:29: warning[SW503] nobody sends events of the type "parcel/lost"\n'
+        "    4 | events: [{name: came, type: parcel/lost, source: ''}]\n"
+        '      |                             ^^^^^^^^^^^ did you mean "parcel/out"?\n'
+        "3 files: 1 warning\n"
+    )
+    assert evenweave("check", "lost.yaml", "parcels.yaml", "--strict").code == 1
+    publishing = """id: publishing
+specVersion: '0.8'
+states: [{name: s, type: inject, data: {}, end: {produceEvents: [{eventRef: lost}]}}]
+events: [{name: lost, type: parcel/lost, kind: produced}]
+"""
+    write(folder, publishing=publishing)
+    assert evenweave("check", "lost.yaml", "parcels.yaml", "publishing.yaml", "--strict").code == 0
+    write(folder, publishing="asyncapi: 2.6.0\n")
+    found = evenweave("check", "lost.yaml", "parcels.yaml", "publishing.yaml", "--format", "json").json
+    assert "SW503" not in {item["code"] for item in found}

@@ -229,3 +229,32 @@ def test_processes_stop_when_told(folder: Path, number: int) -> None:
     process.send_signal(number)
     assert process.wait(20) == 0
     process.stdout.close()
+
+
+PARENT = """id: parent
+version: '1'
+specVersion: '0.8'
+states: [{name: call, type: operation, actions: [{subFlowRef: %s}], end: true}]
+"""
+CHILD = "id: child\nversion: '1'\nspecVersion: '0.8'\nstates: [{name: say, type: inject, data: {}, end: true}]\n"
+
+
+def test_a_subflow_that_is_not_registered_is_a_warning(running: Stack, evenweave: Command, folder: Path) -> None:
+    """Of what is given together and what is registered already; strictly nothing is registered then."""
+    (folder / "parent.yaml").write_text(PARENT % "child")
+    (folder / "child.yaml").write_text(CHILD)
+    strict = evenweave("register", "parent.yaml", "--strict")
+    assert strict.code == 1
+    assert 'parent.yaml:4:63: error[SW521] no workflow "child" is registered\n' in strict.err
+    assert evenweave("definitions", "list", "--json").json == []
+    together = evenweave("register", "parent.yaml", "child.yaml", "--strict")
+    assert (together.code, together.err) == (0, "")
+    assert evenweave("register", "parent.yaml", "--strict").err == ""
+    (folder / "parent.yaml").write_text(PARENT % "chidl")
+    warned = evenweave("register", "parent.yaml")
+    assert warned.code == 0
+    assert warned.err == (
+        'parent.yaml:4:63: warning[SW521] no workflow "chidl" is registered\n'
+        "    4 | states: [{name: call, type: operation, actions: [{subFlowRef: chidl}], end: true}]\n"
+        '      |                                                               ^^^^^ did you mean "child"?\n'
+    )

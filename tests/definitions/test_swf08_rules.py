@@ -7,7 +7,7 @@ import pytest
 from swf08_examples import read
 
 from evenweave import source
-from evenweave.definitions.swf08.lint import CHECKS
+from evenweave.definitions.swf08.lint import CHECKS, USES
 from evenweave.definitions.swf08.rules import RULES
 
 PAGE = Path(__file__).parents[2] / "docs" / "diagnostics-swf08.md"
@@ -46,6 +46,6 @@ def test_rule_has_its_severity(code: str) -> None:
 
 def test_rules_of_meaning_are_in_the_table_of_checks() -> None:
     """Each code in the table of checks is a rule, and none is in it twice."""
-    codes = [code for row, _ in CHECKS for code in row]
+    codes = [code for row, _ in (*CHECKS, *USES) for code in row]
     assert set(codes) <= set(RULES)
     assert len(codes) == len(set(codes))

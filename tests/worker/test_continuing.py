@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from worker_house import House, flow, sleeping
 
 from evenweave.adapters.clocks import JumpingClock
 from evenweave.app import Whole, export_store, import_store
+from evenweave.errors import InvalidDocument
 from evenweave.worker import Settings
 from evenweave.worker.refusals import NotPossible
 from evenweave.worker.repair import Repair
@@ -141,3 +143,29 @@ async def test_given_time_outlives_restart_retry_and_move(tmp_path: Path) -> Non
     assert (ended.data["reported"], ended.updated - ended.started) == (True, 3600)
     assert await house.engine.archive.check(stopped.id)
     await house.whole.stop()
+
+
+async def test_what_goes_on_and_is_not_there_is_said_at_registration(house: House) -> None:
+    """The registration of a definition comes with warnings for workflows and states that it names of others."""
+    made = await house.engine.register("first.json", giving("first", "second", GIVEN))
+    assert _warnings(made.diagnostics) == ["SW521"]
+    await house.register(flow("second", sleeping("Wait", "P1D"), events=[]))
+    made = await house.engine.register("first.json", giving("first", "second", GIVEN))
+    assert _warnings(made.diagnostics) == ["SW522"]
+    with pytest.raises(InvalidDocument) as refused:
+        await house.engine.register("first.json", giving("first", "second", GIVEN), strict=True)
+    assert [item.code for item in refused.value.diagnostics if item.severity == "error"] == ["SW522"]
+    await house.register(flow("second", sleeping("Wait", "P1D", end=True), REPORT, events=[], version="2"))
+    made = await house.engine.register("first.json", giving("first", "second", GIVEN), strict=True)
+    assert _warnings(made.diagnostics) == []
+
+
+async def test_what_is_only_said_does_not_count_where_warnings_do(house: House) -> None:
+    """A definition that is strictly registered may be said something of that is no warning."""
+    document = json.loads(flow("first", SAY, events=[])) | {"errors": [{"name": "never"}]}
+    made = await house.engine.register("first.json", json.dumps(document).encode(), strict=True)
+    assert {(item.code, item.severity) for item in made.diagnostics} == {("SW027", "info"), ("SW114", "info")}
+
+
+def _warnings(diagnostics: Any) -> list[str]:
+    return [item.code for item in diagnostics if item.severity == "warning"]

@@ -26,12 +26,15 @@ def check(files: tuple[str, ...], strict: bool, schema_only: bool, profile: Prof
     """Check AsyncAPI documents and workflow definitions, all mistakes at once.
 
     What a file is, is told by its content. Files may refer to one another by name and to files below their own folder;
-    nothing else is read. Exits 0 where they are valid (warnings are allowed), 1 where one is not.
+    nothing else is read. Where AsyncAPI documents are given with definitions, an event that nobody in them sends is a
+    warning. Exits 0 where they are valid (warnings are allowed), 1 where one is not.
 
     With --schema-only every FILE is a definition, and what is wrong is what the JSON Schema of Serverless Workflow 0.8
     refuses: nothing about names, flow or expressions, and every finding is an error.
     """
-    checked = check_schemas(files) if schema_only else check_files(files, unknown="warning", profile=profile)
+    checked = (
+        check_schemas(files) if schema_only else check_files(files, unknown="warning", profile=profile, senders=True)
+    )
     diagnostics = all_diagnostics(checked)
     if strict:
         diagnostics = source.strict(diagnostics)

@@ -80,6 +80,7 @@ def check_files(
     siblings: bool = True,
     unknown: Severity = "error",
     profile: Profile | None = None,
+    senders: bool = False,
 ) -> list[Checked]:
     """Read and check files together.
 
@@ -89,11 +90,13 @@ def check_files(
         siblings: Whether operations may be in files below the definition's folder that were not given.
         unknown: How bad an operation is that is found nowhere.
         profile: How definitions are read; by default as each says itself.
+        senders: Where there are AsyncAPI documents among the files, they and the definitions are all that send events.
 
     Raises:
         click.UsageError: A file cannot be read.
     """
-    return _Checking([_load(name) for name in dict.fromkeys(names)], find, siblings, unknown, profile).check()
+    checking = _Checking([_load(name) for name in dict.fromkeys(names)], find, siblings, unknown, profile)
+    return checking.check(senders=senders)
 
 
 def check_schemas(names: Iterable[str]) -> list[Checked]:
@@ -170,14 +173,17 @@ class _Checking:
         self._profile = profile
         self._services: dict[Document, Service | None] = {}
         self._used: set[Document] = set()
+        self._compiled: list[tuple[Checked, Document, Plan]] = []
 
-    def check(self) -> list[Checked]:
+    def check(self, *, senders: bool) -> list[Checked]:
         for file in self._files:
             if file.kind == "asyncapi" and file.document is not None:
                 self._check_service(file, file.document)
         for file in self._files:
             if file.kind == "swf08" and file.document is not None:
                 self._check_definition(file, file.document)
+        if senders:
+            self._check_senders()
         for file in self._files:
             if file.kind == "test" and file.document is not None:
                 from evenweave.testing.document import read  # noqa: PLC0415
@@ -239,6 +245,24 @@ class _Checking:
         # What is unknown is said above; without it there is nothing to run, but the rest is checked.
         file.diagnostics += [item for item in compiled.diagnostics if item.code != "SW501"]
         file.plan = compiled.plan
+        if compiled.plan is not None:
+            self._compiled.append((file, document, compiled.plan))
+
+    def _check_senders(self) -> None:
+        given = [file for file in self._files if file.kind == "asyncapi"]
+        services = [
+            msgspec.structs.replace(service, name=Path(file.name).name)
+            for file in given
+            if file.document is not None and (service := self._services[file.document]) is not None
+        ]
+        if not given or len(services) < len(given) or any(not file.valid for file in self._files):
+            return  # who sends what is not known
+        from evenweave.catalog.senders import find_unsent  # noqa: PLC0415
+
+        plans = [plan for _, _, plan in self._compiled]
+        for file, document, plan in self._compiled:
+            assert file.workflow is not None
+            file.diagnostics += find_unsent(document, file.workflow, plan, services=services, plans=plans)
 
     def _find(self, ref: str, bundle: Bundle) -> Operation:
         from evenweave.catalog.registry import Registry  # noqa: PLC0415

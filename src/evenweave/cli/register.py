@@ -15,11 +15,13 @@ from evenweave.cli.options import FILE, Seconds, by_profile, catalog_url, engine
 from evenweave.cli.remote import ProblemAnswer, Remote
 from evenweave.errors import UnknownOperation
 from evenweave.plan.operation import Operation
+from evenweave.plan.others import find_missing, named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evenweave.definitions.swf08 import Profile
+    from evenweave.plan.nodes import Plan
 
 
 @click.command()
@@ -83,12 +85,35 @@ def register_files(
             raise UnknownOperation(error.problem.get("detail", ""), ref, error.problem.get("hint", "")) from None
 
     checked = check_files(names, find=find, siblings=False, profile=profile)
+    missing = _find_missing(checked, engine)
     if strict:
         for file in checked:
             file.diagnostics = source.strict(file.diagnostics)
     if any(not file.valid for file in checked):
         raise Broken(render(checked))
+    if missing:
+        click.echo(render(checked, missing), err=True)
     return [_register_file(file, catalog, engine) for file in sorted(checked, key=lambda file: file.kind != "asyncapi")]
+
+
+def _find_missing(checked: Sequence[Checked], engine: Remote) -> list[source.Diagnostic]:
+    """What definitions start that is neither given with them nor registered: warnings, which become theirs."""
+    there: dict[tuple[str, str], Plan | bool] = {}
+    given = {(plan.id, plan.version): plan for file in checked if (plan := file.plan) is not None}
+    if any(named(plan) for plan in given.values()):
+        for row in engine.call("GET", "/v1/definitions"):
+            if row["active"] and not row["disabled"]:
+                # The engine looks at its states itself.
+                there[row["id"], ""] = there[row["id"], row["version"]] = True
+    there |= {key: plan for each, plan in given.items() for key in (each, (plan.id, ""))}
+    found = []
+    for file in checked:
+        if file.plan is not None and file.document is not None:
+            ids = {id_ for id_, _ in there}
+            here = list(find_missing(file.document, file.plan, lambda *key: there.get(key, False), ids))
+            file.diagnostics = source.ordered([*file.diagnostics, *here])
+            found += here
+    return found
 
 
 def _register_file(file: Checked, catalog: Remote, engine: Remote) -> str:

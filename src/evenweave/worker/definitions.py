@@ -176,6 +176,11 @@ class Definitions:
                 return each
         return None
 
+    def find_plan(self, definition: str, version: str) -> Plan | bool:
+        """The plan of `find`; False where there is none."""
+        found = self.find(definition, version)
+        return False if found is None or found.plan is None else found.plan
+
     def can_start(self, definition: str, version: str) -> bool:
         """Whether another instance can start this definition."""
         return self.find(definition, version) is not None

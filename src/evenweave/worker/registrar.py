@@ -98,8 +98,10 @@ class Registrar:
     async def register(self, name: str, data: bytes, *, strict: bool) -> Registration:
         """See `Engine.register`."""
         async with self._alone():
-            registered, diagnostics = await prepare(name, data, self._catalog, now=self._mover.now())
-            if strict and diagnostics:
+            registered, diagnostics = await prepare(
+                name, data, self._catalog, self._mover.definitions, now=self._mover.now()
+            )
+            if strict and source.has_errors(source.strict(diagnostics)):
                 raise invalid(name, source.strict(diagnostics))
             row = registered.row
             flow = self._mover.definitions.flows.get(row.id)

@@ -10,6 +10,7 @@ from evenweave import source
 from evenweave.definitions import swf08
 from evenweave.errors import InvalidDocument, UnknownOperation
 from evenweave.plan import operation as operations
+from evenweave.plan.others import find_missing
 from evenweave.plan.swf08 import compile as compile_swf08
 from evenweave.ports.store import DefinitionRow
 from evenweave.worker import identity
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from evenweave.plan.operation import Operation
     from evenweave.ports.catalog import Catalog
     from evenweave.source import Diagnostic
+    from evenweave.worker.definitions import Definitions
 
 _OPERATIONS = msgspec.json.Decoder(dict[str, operations.Operation])
 
 
-async def prepare(name: str, data: bytes, catalog: Catalog, *, now: float) -> tuple[Registered, Sequence[Diagnostic]]:
-    """Make a definition ready to be registered; with it come the warnings.
+async def prepare(
+    name: str, data: bytes, catalog: Catalog, definitions: Definitions, *, now: float
+) -> tuple[Registered, Sequence[Diagnostic]]:
+    """Make a definition ready to be registered beside others; with it come the warnings.
 
     Raises:
         InvalidDocument: It has mistakes, or names operations that the Catalog does not know.
@@ -57,6 +61,7 @@ async def prepare(name: str, data: bytes, catalog: Catalog, *, now: float) -> tu
     if compiled.plan is None:
         raise invalid(name, source.ordered(found))
     plan = compiled.plan
+    found += find_missing(document, plan, definitions.find_plan, definitions.flows)
     row = DefinitionRow(plan.id, plan.version, digest, name, document.text, encoded, now)
     return Registered(row, plan), source.ordered(found)
 

@@ -179,14 +179,22 @@ class Transition(Node, frozen=True, kw_only=True):
 class WorkflowExecTimeout(Node, frozen=True, kw_only=True):
     """How long an instance may run ("WorkflowExecTimeout Definition"); as a string, its duration.
 
-    The text says that `interrupt` is false by default, the schema says true: the text decides.
+    The text says that `interrupt` is false by default, the schema says true: the text decides. `chosen` is whether the
+    document says which.
     """
 
     shorthand: ClassVar[str] = "duration"
+    filled: ClassVar[tuple[str, ...]] = ("ref", "chosen")
 
     duration: Annotated[Duration, Property(doc="How long an instance may run (ISO 8601).", min_length=1)]
     interrupt: Annotated[bool, Property(doc="If true, stop at once, else let the current state finish.")] = False
     run_before: Annotated[str, Property(doc="Name of a state to run before the end.", min_length=1)] | None = None
+    chosen: bool = False
+
+    @classmethod
+    def complete(cls, values: dict[str, Any], written: Mapping[str, Any]) -> None:
+        """Note whether the document says if what runs is interrupted."""
+        values["chosen"] = "interrupt" in written
 
 
 class ContinueAs(Node, frozen=True, kw_only=True):

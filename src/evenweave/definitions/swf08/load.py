@@ -55,7 +55,11 @@ def load(document: Document, resolve: Resolve | None = None, profile: Profile | 
         workflow = msgspec.structs.replace(_filled(read, reader, written), profile=chosen)
         sound = all(RULES[finding.code].severity != "error" for finding in reader.findings)
         reader.findings += check(
-            workflow, frozenset(reader.unread), lambda name, ref: sound or name != "" or reader.is_empty(ref)
+            workflow,
+            frozenset(reader.unread),
+            lambda name, ref: sound or name != "" or reader.is_empty(ref),
+            is_sound=sound and not reader.unread,
+            evaluated=frozenset(reader.evaluated),
         )
     diagnostics = ordered(_diagnostic(finding, reader) for finding in reader.findings)
     return Loaded(None if has_errors(diagnostics) else workflow, tuple(diagnostics))

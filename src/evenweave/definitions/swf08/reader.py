@@ -37,6 +37,7 @@ class Reader:
         unread: names of top-level properties whose content is not known (a missing resource, a wrong type), so that
             references into them cannot be judged.
         resources: URI as written -> the document behind it.
+        evaluated: names of the expression functions that expressions name.
         programs: name of an expression function -> its program.
         wild: whether the definition is read as SonataFlow would (the profile `sonataflow`).
     """
@@ -55,6 +56,7 @@ class Reader:
         language = written.get("expressionLang", "jq")
         # What cannot be compiled here is one finding for the whole definition (SW307), not one for each expression.
         self._language = language if isinstance(language, str) and find_obstacle(language) is None else ""
+        self.evaluated: set[str] = set()
         self.programs: Mapping[str, Expression] = {}
         self.programs = self._expression_functions(written)
 
@@ -251,6 +253,7 @@ class Reader:
 
     def _function(self, name: str, ref: str, offset: int) -> Expression:
         """Put the program of an expression function in the place of `${ fn:name }`."""
+        self.evaluated.add(name)
         function = self.programs.get(name)
         if function is None and "functions" not in self.unread:
             guess = closest(name, self.programs)

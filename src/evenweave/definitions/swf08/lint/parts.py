@@ -149,7 +149,13 @@ def check_merging(scope: Scope) -> Iterator[Finding]:
     """SW408: with SonataFlow a merged array takes the place of the old one; said once, where something is merged."""
     if scope.workflow.profile != "sonataflow":
         return
-    merging: list[Node] = [*scope.all(Action), *scope.all(OnEvents), *scope.all(EventCondition)]
+    merging: list[Node] = [
+        action
+        for action in scope.all(Action)
+        if action.action_data_filter is None or action.action_data_filter.use_results
+    ]
+    taking: list[OnEvents | EventCondition] = [*scope.all(OnEvents), *scope.all(EventCondition)]
+    merging += [each for each in taking if each.event_data_filter is None or each.event_data_filter.use_data]
     merging += [state for state in scope.all(InjectState) if _has_array(state.data)]
     if merging:
         first = min(scope.workflow.states, key=lambda state: not any(_within(node, state) for node in merging))

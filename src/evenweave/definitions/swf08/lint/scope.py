@@ -17,11 +17,19 @@ class Scope:
         unread: top-level properties whose content is not known: names in them cannot be judged.
         states: name -> the first state of that name.
         is_given: whether a name is written at a reference, and no blank; one may be written, and be empty.
+        evaluated: names of the expression functions that expressions name.
     """
 
-    def __init__(self, workflow: Workflow, unread: frozenset[str], is_given: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self,
+        workflow: Workflow,
+        unread: frozenset[str],
+        is_given: Callable[[str, str], bool],
+        evaluated: frozenset[str],
+    ) -> None:
         """Take the workflow apart."""
         self.is_given = is_given
+        self.evaluated = evaluated
         self.workflow = workflow
         self.unread = unread
         self.states: dict[str, StateNode] = {}
