@@ -27,9 +27,15 @@ STATES: dict[str, type[model.StateNode]] = {
 def blocks(name: str) -> tuple[Block, Block, Block]:
     """The definition of a page, its picture, and its tests."""
     page = FOLDER / f"{name}.md"
-    flow, tests = find_blocks(page, "yaml")
+    flow, tests, *_ = find_blocks(page, "yaml")
     (picture,) = find_blocks(page, "mermaid")
     return flow, picture, tests
+
+
+def more_blocks(name: str) -> list[tuple[Block, Block]]:
+    """Further definitions of a page, each with its tests."""
+    further = find_blocks(FOLDER / f"{name}.md", "yaml")[2:]
+    return list(zip(further[::2], further[1::2], strict=True))
 
 
 def properties(state: type[model.StateNode]) -> set[str]:
@@ -49,6 +55,18 @@ def test_example_passes_its_tests(tmp_path: Path, name: str) -> None:
     assert [(each.name, each.failures) for each in ran.verdicts if each.failures] == []
     loaded = Flow.load(tmp_path / f"{name}.yaml")
     assert name in {model.state_type(state) for state in loaded.workflow.states}
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if more_blocks(name)])
+def test_further_examples_pass_their_tests(tmp_path: Path, name: str) -> None:
+    """What the page shows besides comes to what its tests expect, too."""
+    for number, (flow, tests) in enumerate(more_blocks(name), 2):
+        (tmp_path / f"{name}{number}.yaml").write_text(flow.text)
+        (tmp_path / f"{name}{number}.test.yaml").write_text(tests.text)
+        ran = run_file(str(tmp_path / f"{name}{number}.test.yaml"))
+        assert ran.valid, (ran.diagnostics, ran.trouble)
+        assert ran.verdicts
+        assert [(each.name, each.failures) for each in ran.verdicts if each.failures] == []
 
 
 @pytest.mark.parametrize("name", STATES)

@@ -22,11 +22,13 @@ from evenweave.engine import (
     Continue,
     Deadline,
     Forget,
+    GiveUp,
     Instance,
     Launch,
     Limits,
     Listen,
     Publish,
+    Remove,
     Step,
     codec,
     correlate,
@@ -113,6 +115,8 @@ class World:
         self.launched: list[Launch] = []
         self.listening: dict[tuple[int, int], Listen] = {}
         self.claims: list[str] = []
+        self.given_up: list[GiveUp] = []
+        self.removed = False
         self.ids: set[int] = set()
         self.bursts = 0
         self._count = 0
@@ -210,6 +214,10 @@ class World:
                     assert (known.channel, known.key) == (effect.channel, effect.key)
                 case Claim():
                     self.claims.append(effect.key)
+                case GiveUp():
+                    self.given_up.append(effect)
+                case Remove():
+                    self.removed = True
                 case Launch():
                     self.launched.append(effect)
         if self.instance.status in {"completed", "cancelled"}:

@@ -13,7 +13,7 @@ from evenweave.plan.swf08 import compile as compile_swf08
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "diagnostics-plan.md"
-CODES = ("SW501", "SW502", "SW504", "SW505", "SW506", "SW507", "SW511", "SW512", "SW590")
+CODES = ("SW501", "SW502", "SW504", "SW505", "SW506", "SW507", "SW511", "SW512")
 BEHIND = PAGE.read_text().partition("\n## When a definition is compiled\n")[2].partition("\n## ")[0]
 SECTION = re.compile(
     r"^### (SW\d{3}): (?P<title>.*?)\n\n\*(?P<kind>.*?)\*\n\n.*?```yaml\n(?P<text>.*?)```\n\n```text\n(?P<said>.*?)```",

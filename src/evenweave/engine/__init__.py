@@ -18,7 +18,19 @@ from evenweave.engine.causes import (
     Migrate,
     Unknown,
 )
-from evenweave.engine.effects import Claim, Dismiss, Effect, Forget, Invoke, Launch, Listen, Publish, Withdraw
+from evenweave.engine.effects import (
+    Claim,
+    Dismiss,
+    Effect,
+    Forget,
+    GiveUp,
+    Invoke,
+    Launch,
+    Listen,
+    Publish,
+    Remove,
+    Withdraw,
+)
 from evenweave.engine.instance import Fiber, Frame, Instance, Reason, Status, fresh
 from evenweave.engine.limits import LIMITS, Limits
 
@@ -39,6 +51,7 @@ __all__ = [
     "Fiber",
     "Forget",
     "Frame",
+    "GiveUp",
     "Instance",
     "Invoke",
     "Launch",
@@ -47,6 +60,7 @@ __all__ = [
     "Migrate",
     "Publish",
     "Reason",
+    "Remove",
     "Status",
     "Step",
     "Unknown",

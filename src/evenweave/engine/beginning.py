@@ -31,14 +31,14 @@ def begin(burst: Burst, cause: Begin) -> None:
         instance.bursts = cause.bursts
     if cause.event is not None:
         burst.carry(cause.event)
-        instance.opening = Opening(cause.start, cause.event)
+        instance.opening = Opening(cause.start, cause.event, cause.gathered)
     claims = cause.claims
     if cause.at is not None:
         instance.correlation = dict(cause.correlation)
         nodes = plan.nodes
         instance.compensation = [each for each in cause.compensation if each[0] in nodes and each[1] in nodes]
         instance.compensating = cause.compensating if cause.compensating in nodes else ""
-    elif cause.event is not None:
+    elif cause.event is not None and not cause.gathered:
         accept = plan.starts[cause.start].accept
         adopt(burst, accept, cause.event)
         claimed = correlate.claim(accept.match, cause.event)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, assert_never
 from msgspec import Struct
 
 from evenweave import jq
-from evenweave.engine import closing, evaluate, guarding, life, lifetime, migration
+from evenweave.engine import closing, evaluate, gathering, guarding, life, lifetime, migration
 from evenweave.engine.beginning import begin
 from evenweave.engine.causes import (
     Arrival,
@@ -201,17 +201,20 @@ class Burst:
                 if status == "running":
                     self.wake()
                 elif status != "waiting":
-                    return False
+                    return status == "pending" and self._gather(cause)
                 if not await_.arrive(self, cause):
                     return False
             case Begin():
+                if self.plan.gathers and cause.event is not None and cause.at is None:
+                    gathering.gather(self, cause)
+                    return True
                 self.turn("start")
                 begin(self, cause)
             case Deadline():
                 if status == "running":
                     self.wake()
                 elif status != "waiting":
-                    return False
+                    return status == "pending" and gathering.expire(self)
                 if not self.expire():
                     return False
             case Continue():
@@ -297,6 +300,13 @@ class Burst:
             for fiber in self.instance.fibers
             if not fiber.blocked and fiber.at is not None and id(fiber) not in waiting
         )
+
+    def _gather(self, cause: Arrival) -> bool:
+        """Let an instance that has not begun take an event; with the last one it begins, and runs."""
+        taken = gathering.take(self, cause)
+        if self.instance.status == "running":
+            self._run()
+        return taken
 
     def _run(self) -> None:
         instance, ready = self.instance, self._ready

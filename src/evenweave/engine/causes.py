@@ -46,6 +46,7 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
         compensation: What was done before the fork and can be compensated.
         compensating: Where compensation began, of a fork in the middle of it.
         lifetime: How long it may take, where the instance that it goes on for says so.
+        gathered: All the events that started it, by the accept of its await that each is for; nothing where it was one.
     """
 
     input: Any
@@ -62,6 +63,7 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
     compensation: list[tuple[str, str]] = []
     compensating: str = ""
     lifetime: Lifetime | None = None
+    gathered: dict[int, dict[str, Any]] = {}
 
 
 class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):

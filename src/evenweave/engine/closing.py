@@ -57,7 +57,7 @@ def stay(burst: Burst) -> bool:
     instance.fibers = [fiber]
     frame = push(burst, fiber, plan.root, instance.data)
     if plan.root.guard is not None:
-        frame.started = instance.started
+        frame.started = instance.started if instance.began is None else instance.began
         arm(frame, plan.root.guard)
     if not plan.starts:
         fiber.blocked = "idle"

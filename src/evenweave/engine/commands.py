@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from evenweave.engine import guarding, life
+from evenweave.engine import gathering, guarding, life
 from evenweave.engine.fault import Fault
 from evenweave.engine.instance import Reason
 from evenweave.engine.patching import patch
@@ -25,6 +25,7 @@ def command(burst: Burst, cause: Command) -> bool:
     match cause.verb:
         case "cancel":
             burst.turn("cancel")
+            gathering.give_up(burst, f"instance {instance.id} was cancelled before it began")
             burst.end_all()
             instance.reason = Reason(cause.type, cause.reason or "cancelled", "", burst.now)
         case "suspend":
@@ -33,7 +34,7 @@ def command(burst: Burst, cause: Command) -> bool:
         case "fault":
             burst.turn("fault")
             instance.reason = Reason(cause.type, cause.reason, "", burst.now)
-        case "resume" if instance.status == "suspended" and not instance.counter:
+        case "resume" if instance.status == "suspended" and (not instance.counter or gathering.is_gathering(instance)):
             burst.turn("reopen")  # it was suspended before it began
             instance.reason = None
         case "resume" | "retry" | "skip":

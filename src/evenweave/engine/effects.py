@@ -89,4 +89,16 @@ class Withdraw(Struct, frozen=True, gc=False):
     activation: int
 
 
-Effect = Publish | Listen | Forget | Claim | Launch | Dismiss | Invoke | Withdraw
+class GiveUp(Struct, frozen=True, gc=False):
+    """Give up an event that the instance took and has no use for any more: nothing is lost silently."""
+
+    channel: str
+    event: dict[str, Any]
+    reason: str
+
+
+class Remove(Struct, frozen=True, gc=False):
+    """The instance has ended without having begun; nothing of it is to stay."""
+
+
+Effect = Publish | Listen | Forget | Claim | Launch | Dismiss | Invoke | Withdraw | GiveUp | Remove

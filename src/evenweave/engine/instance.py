@@ -199,10 +199,12 @@ class Opening(Struct, array_like=True, frozen=True):
     Attributes:
         start: Which of the plan's starts it matched.
         event: The event.
+        gathered: Where several events started it all of them, by the accept of the await that each is for.
     """
 
     start: int
     event: dict[str, Any]
+    gathered: dict[int, dict[str, Any]] = {}
 
 
 class Instance(Struct, array_like=True, gc=False):
@@ -217,7 +219,7 @@ class Instance(Struct, array_like=True, gc=False):
         status: Where it is in its life cycle.
         revision: How many bursts changed it.
         counter: The last value given to an activation or an effect.
-        started: When it began, in seconds since the epoch.
+        started: When it came to be, in seconds since the epoch.
         updated: When it last changed.
         data: Its input until it ends, then its output.
         correlation: The values it correlates by, by lower-case name.
@@ -238,6 +240,7 @@ class Instance(Struct, array_like=True, gc=False):
         compensating: The position of the node at which compensation began, while it goes on.
         ending: Why and how it ends, once its time is over.
         lifetime: How long it may take, where the instance that it goes on for says so.
+        began: When it had all the events that it needed to begin, where those were several.
     """
 
     tenant: str
@@ -268,6 +271,7 @@ class Instance(Struct, array_like=True, gc=False):
     compensating: str = ""
     ending: Ending | None = None
     lifetime: Lifetime | None = None
+    began: float | None = None
 
     @property
     def ended(self) -> bool:

@@ -36,6 +36,7 @@ LIFE: dict[tuple[Status, Turn], Status] = {
     ("pending", "start"): "running",
     ("pending", "suspend"): "suspended",
     ("pending", "cancel"): "cancelled",
+    ("pending", "expire"): "cancelled",
     # Inside a burst.
     ("running", "pause"): "running",
     ("running", "wait"): "waiting",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
 from evenweave.engine.effects import Forget, Listen
 from evenweave.engine.fault import Fault
+from evenweave.engine.gathering import is_gathering
 from evenweave.engine.instance import Opening, Waiting
 from evenweave.engine.life import NotAllowed, allows
 from evenweave.engine.lifetime import lacks
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from evenweave.engine.burst import Burst
     from evenweave.engine.causes import Migrate
     from evenweave.engine.instance import Fiber, Frame, Instance
-    from evenweave.plan.nodes import AnyNode, Plan
+    from evenweave.plan.nodes import AnyNode, Plan, Start
 
 
 class Missing(Struct, frozen=True):
@@ -59,6 +60,8 @@ def migrate(burst: Burst, cause: Migrate) -> None:
     instance, old = burst.instance, burst.plan
     if not allows(instance.status, "migrate"):
         raise CannotMigrate(f"an instance that is {instance.status} cannot migrate", [])
+    if is_gathering(instance):
+        raise CannotMigrate("an instance that has not begun cannot migrate", [])
     new = burst.find_plan(instance.definition, cause.digest)
     if new is None:
         raise CannotMigrate(f'its definition has no version "{cause.version}" that can run', [])
@@ -226,11 +229,25 @@ def _listen_anew(burst: Burst, frame: Frame, waiting: Waiting, old: Plan) -> Non
 
 
 def find_opening(opening: Opening, old: Plan, new: Plan) -> Opening | None:
-    """The same opening by another plan; none where its event starts nothing there."""
+    """The same opening by another plan; none where an event of it starts nothing there."""
     before = old.starts[opening.start]
+    place = _find_start(before, new)
+    if place is None:
+        return None
+    gathered: dict[int, dict[str, Any]] = {}
+    for index, event in opening.gathered.items():
+        name = next(each.accept.match.name for each in old.starts if each.index == index)
+        indexes = [each.index for each in new.starts if each.accept.match.name == name]
+        if not indexes:
+            return None
+        gathered.update(dict.fromkeys(indexes, event))
+    return Opening(place, opening.event, gathered)
+
+
+def _find_start(before: Start, new: Plan) -> int | None:
     for index, start in enumerate(new.starts):
         if start.position == before.position and start.accept.match.name == before.accept.match.name:
-            return Opening(index, opening.event)
+            return index
     return None
 
 

@@ -444,6 +444,7 @@ class Plan:
         root: The outermost node; its position is the empty string.
         nodes: Every node by its position.
         starts: How events start it; empty where it is started by a command.
+        gathers: Where not one event starts it but all of them together: the position of the await that they are for.
         keep_active: The instance outlives its last path.
         constants: What ``$CONST`` yields.
         secrets: The names of the secrets that ``$SECRETS`` yields, in the arguments of calls and in credentials.
@@ -460,6 +461,7 @@ class Plan:
     root: Do
     nodes: Mapping[str, AnyNode]
     starts: tuple[Start, ...]
+    gathers: str | None = None
     keep_active: bool = False
     constants: Any = None
     secrets: tuple[str, ...] = ()

@@ -300,6 +300,14 @@ class Transaction(Protocol):
         """The waits with exactly this key (empty: those without one), oldest first."""
         ...
 
+    def unmatched(self, definition: str, channel: str, key: str) -> None:
+        """Say that an event found none of the waits with exactly this key (`waits`), and what is done depends on that.
+
+        If there is another one by the time of the commit, the transaction must be refused with `StoreConflict`. Of an
+        event that is kept the store knows it by itself.
+        """
+        ...
+
     def kept(self, definition: str, channel: str | None, key: str | None) -> AsyncIterator[Kept]:
         """Kept events, oldest first; ``None`` is any channel, any key. It should not read more than is asked for."""
         ...

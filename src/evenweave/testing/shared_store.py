@@ -131,6 +131,40 @@ class SharedStoreContract:
             else:
                 assert list(await again.waits("d", channel, key)) == [wait]
 
+    async def test_two_that_find_nobody_never_miss_each_other(self, pair: Pair) -> None:
+        """Two workers whose events need each other, and that both wait for the other's: one is refused, and joins."""
+        for number, (mine, theirs) in enumerate((("k", "k"), ("", ""), ("k", ""))):
+            made = [pair.one.begin(), pair.two.begin()]
+            channels = [f"c{number}", f"d{number}"]
+            for each, channel in zip(made, channels, strict=True):
+                await each.expect(Expected(waits=[("d", channel, key) for key in ("k", "")]))
+                for key in ("k", ""):
+                    assert not list(await each.waits("d", channel, key))
+                    each.unmatched("d", channel, key)
+            for each, channel, key in zip(made, reversed(channels), (mine, theirs), strict=True):
+                name = f"i-{channel}"
+                _save(each, _instance(name))
+                each.listen("d", channel, key, Wait(name, 3, 0))
+            await made[0].queue()
+            assert await _is_conflict(made[1])
+            again = pair.two.begin()
+            assert list(await again.waits("d", channels[1], mine)) == [Wait(f"i-{channels[1]}", 3, 0)]
+
+    async def test_what_nobody_waits_for_is_no_conflict(self, pair: Pair) -> None:
+        """A worker that found nobody is not refused for waits that it knew, or that are somewhere else."""
+        before = pair.two.begin()
+        _save(before, _instance("known"))
+        before.listen("d", "c", "", Wait("known", 3, 0))
+        await before.queue()
+        looking, other = pair.one.begin(), pair.two.begin()
+        assert list(await looking.waits("d", "c", "")) == [Wait("known", 3, 0)]
+        looking.unmatched("d", "c", "")
+        _save(looking, _instance("i"))
+        _save(other, _instance("other"))
+        other.listen("d", "c", "k", Wait("other", 3, 0))
+        await other.queue()
+        assert not await _is_conflict(looking)
+
     async def test_wait_without_key_and_event_with_key_never_miss_each_other(self, pair: Pair) -> None:
         """An event with a key also reaches those who wait without one."""
         keeping, waiting = pair.one.begin(), pair.two.begin()

@@ -50,7 +50,8 @@ def differences(expect: dict[str, Any], run: Rehearsal) -> Iterator[Difference]:
     error = run.error
     if "status" in expect and run.status != expect["status"]:
         why = "" if error is None else f": {error.type}: {error.title} ({error.reference or '/'})"
-        waits = f", waits for {', '.join(run.waits_for)}" if run.status == "waiting" and run.waits_for else ""
+        waiting = run.status in {"waiting", "pending"} and run.waits_for
+        waits = f", waits for {', '.join(run.waits_for)}" if waiting else ""
         yield Difference("TE203", "/status", f"the status is {run.status}{waits}{why}")
     if "error" in expect:
         actual = None if error is None else {"type": error.type, "title": error.title, "reference": error.reference}

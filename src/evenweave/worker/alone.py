@@ -22,6 +22,7 @@ from evenweave.engine import (
     step,
 )
 from evenweave.engine.burst import fresh
+from evenweave.engine.gathering import is_gathering
 from evenweave.plan.nodes import Await, Do
 from evenweave.worker.view import current_data
 
@@ -108,13 +109,14 @@ class Alone:
     @property
     def waiting(self) -> list[Accept]:
         """The kinds of event that would move it now."""
-        if self._instance.status == "pending":
+        if self._instance.status == "pending" and not is_gathering(self._instance):
             return [start.accept for start in self._plan.starts]
         return [
             accept
             for fiber in self._instance.fibers
             if fiber.blocked == "await" and isinstance(node := self._plan.nodes[fiber.frames[-1].position], Await)
-            for accept in node.accepts
+            for index, accept in enumerate(node.accepts)
+            if node.mode == "any" or fiber.frames[-1].waiting is None or index not in fiber.frames[-1].waiting.matched
         ]
 
     def deliver(self, came: Came, now: float) -> None:
@@ -158,8 +160,13 @@ class Alone:
         if self._instance.status == "pending":
             for index, start in enumerate(self._plan.starts):
                 match = start.accept.match
-                if correlate.fits(match, self._channel(came, match.channel), came.event):
+                channel = self._channel(came, match.channel)
+                if not correlate.fits(match, channel, came.event):
+                    continue
+                if not is_gathering(self._instance):
                     return self._move(Begin(self._input, came.event, index, headers=self._headers), now)
+                if self._move(Arrival(channel, came.event), now):
+                    return True
             return False
         return any(self._move(cause, now) for cause in self._causes(came))
 

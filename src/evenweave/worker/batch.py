@@ -12,10 +12,12 @@ from evenweave.engine import (
     Deadline,
     Dismiss,
     Forget,
+    GiveUp,
     Invoke,
     Launch,
     Listen,
     Publish,
+    Remove,
     Withdraw,
     calling,
     codec,
@@ -260,6 +262,10 @@ class Batch:
                     self.withdrawn.append((instance.id, effect.activation))
                     self.called.pop((instance.id, effect.activation), None)
                     transaction.end_call(instance.id, effect.activation)
+                case GiveUp():
+                    self.dead_letter(effect.channel, effect.event, effect.reason)
+                case Remove():
+                    working.removed = True
         working.absorbed = len(effects)
         if instance.ended:
             # At once: a later event of this batch may start another instance under the same key.
@@ -385,7 +391,10 @@ class Batch:
         due = step.instance.due
         if due is not None:
             self.due = due if self.due is None else min(self.due, due)
-        transaction.save(step.instance, state, causes)
+        if working.removed:
+            transaction.remove_instance(step.instance, self.now)
+        else:
+            transaction.save(step.instance, state, causes)
         tally = self.tally
         tally.bursts += 1
         tally.nodes += working.burst.entered

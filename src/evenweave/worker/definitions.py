@@ -78,6 +78,11 @@ class Flow:
         """The plans of all registrations that can run."""
         return (each.plan for each in self.registered if each.plan is not None)
 
+    @cached_property
+    def gathers(self) -> bool:
+        """Whether an instance of some registration needs several events to begin."""
+        return any(plan.gathers is not None for plan in self.plans)
+
     def tell_crowd(self, channel: str, waits: int) -> None:
         """Say, once, that very many instances wait for the same event."""
         if channel not in self._crowded:

@@ -139,7 +139,9 @@ class Figures:
             self.deadlines.observe(late_s)
         for instance, before in tally.turns:
             definition, status = instance.definition, instance.status
-            if before == "pending":
+            if before == "pending" and status == "cancelled":
+                continue  # it never began
+            if before == "pending" and status != "suspended":
                 self.started[definition] = self.started.get(definition, 0) + 1
             if status not in {"waiting", "running", "pending"}:
                 key = (definition, status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from evenweave.engine import Arrival, Begin, correlate
+from evenweave.engine.gathering import is_gathering
 from evenweave.plan.nodes import Await
 from evenweave.ports.store import Expected
 from evenweave.runtime.deadletters import replay_name
@@ -85,7 +86,7 @@ def foresee(batch: Batch, deliveries: Iterable[Delivery]) -> Expected:
         for flow in batch.definitions.on(channel):
             matches = flow.fitting(channel, event)
             claims.update(((flow.id, key), None) for match in matches if (key := correlate.claim(match, event)))
-            if matches and not (flow.plan is not None and channel in flow.plan.start_channels):
+            if matches and (flow.gathers or not (flow.plan is not None and channel in flow.plan.start_channels)):
                 waits.update(((flow.id, channel, key), None) for key in (*_keys(matches, event), ""))
     return Expected(events, list(instances), list(claims), list(waits))
 
@@ -130,21 +131,47 @@ async def _offer(
             batch.hold(echoed, channel, event)
         return True
     # A key that a live instance stands for starts no other one.
-    if not claimed and await _start(batch, flow, matches, event, digest):
-        return True
+    if not claimed:
+        if flow.gathers and await _join(batch, flow, matches, channel, event):
+            return True
+        if await _start(batch, flow, matches, channel, event, digest):
+            return True
     return await _give_to_waits(batch, flow, matches, channel, event)
 
 
-async def _start(batch: Batch, flow: Flow, matches: list[EventMatch], event: dict[str, Any], digest: bytes) -> bool:
+async def _start(
+    batch: Batch, flow: Flow, matches: list[EventMatch], channel: str, event: dict[str, Any], digest: bytes
+) -> bool:
     plan = flow.plan
     for index, start in enumerate(plan.starts if plan is not None else ()):
         match = start.accept.match
         if not any(match is one for one in matches) or correlate.values(match.correlate, event) is None:
             continue
         assert plan is not None
-        id = identity.of_event(batch.tenant, flow.id, event["source"], event["id"], digest)  # noqa: A001
+        name = event["id"]
+        if plan.gathers is not None:
+            # What was given up, for others did not come, begins another one where it is replayed.
+            name = replay_name(event)
+            # Nobody needs it, and nobody may by then: two workers with one event each must not make two instances.
+            for key in dict.fromkeys((*_keys(matches, event), "")):
+                batch.transaction.unmatched(flow.id, channel, key)
+        id = identity.of_event(batch.tenant, flow.id, event["source"], name, digest)  # noqa: A001
         await batch.begin(plan, id, Begin({}, event, index))
         return True
+    return False
+
+
+async def _join(batch: Batch, flow: Flow, matches: list[EventMatch], channel: str, event: dict[str, Any]) -> bool:
+    """Give an event to the oldest of the instances that need it to begin; whether there is one."""
+    for key in dict.fromkeys((*_keys(matches, event), "")):
+        for wait in await batch.transaction.waits(flow.id, channel, key):
+            working = await batch.open(wait.instance)
+            if (
+                working is not None
+                and is_gathering(working.instance)
+                and await batch.give(working, Arrival(channel, event, activation=wait.activation))
+            ):
+                return True
     return False
 
 
@@ -161,7 +188,7 @@ async def _give_to_waits(
         if len(waits) > CROWD:
             flow.tell_crowd(channel, len(waits))
         for wait in waits:
-            if wait.instance in seen:
+            if wait.instance in seen or (flow.gathers and await _gathers(batch, wait.instance)):
                 continue
             if len(seen) >= TOGETHER:
                 seen.add(wait.instance)
@@ -173,6 +200,12 @@ async def _give_to_waits(
             if await give_or_hold(batch, working, Arrival(channel, event, activation=wait.activation)):
                 seen.add(wait.instance)
     return bool(seen)
+
+
+async def _gathers(batch: Batch, instance: str) -> bool:
+    """Whether an instance has not begun: one event is for one of those, and `_join` has asked them."""
+    working = await batch.open(instance)
+    return working is not None and is_gathering(working.instance)
 
 
 def _keys(matches: list[EventMatch], event: dict[str, Any]) -> list[str]:

@@ -36,6 +36,10 @@ def log_turns(log: Any, turns: Iterable[tuple[Instance, str]]) -> None:
         elif before in {"faulted", "suspended"} and not instance.ended:
             log.info("instance goes on", **_name(instance), before=before)
         elif chatty:
+            if before == "pending" and status == "cancelled":
+                reason = instance.reason
+                log.debug("instance never began", **_name(instance), reason=None if reason is None else reason.title)
+                continue
             if before == "pending":
                 log.debug("instance started", **_name(instance))
             if instance.ended:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from evenweave.engine.burst import Burst
     from evenweave.worker.spans import BurstSpan
 
-OPEN = frozenset({"waiting", "running"})
+OPEN = frozenset({"pending", "waiting", "running"})
 """Where an instance takes events and deadlines."""
 
 
@@ -29,6 +29,7 @@ class Working:
         claims: Keys that are new in this batch.
         span: Its burst's, where spans are made.
         touched: Something about it has to be written though no cause moved it.
+        removed: It has ended, and nothing of it is to stay.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Working:
         "claims",
         "instance",
         "listens",
+        "removed",
         "span",
         "stranded",
         "touched",
@@ -54,6 +56,7 @@ class Working:
         self.listens: list[Listen] = []
         self.claims: list[str] = []
         self.touched = False
+        self.removed = False
         self.span: BurstSpan | None = None
 
     def expects(self, cause: Arrival) -> bool:

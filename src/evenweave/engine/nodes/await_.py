@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def enter(burst: Burst, fiber: Fiber, node: Await) -> AnyNode | None:
-    """Wait; the event that started the instance is taken at once by the await that it was meant for."""
+    """Wait; what started the instance, one event or several, is taken at once by the await that it was meant for."""
     matched: dict[int, Any] = {}
     opening = burst.instance.opening
     if opening is not None:
         start = burst.plan.starts[opening.start]
         if start.position == node.position:
             adopt(burst, start.accept, opening.event)
-            matched = dict.fromkeys(same_event(node, start.index), opening.event)
+            matched = opening.gathered or dict.fromkeys(same_event(node, start.index), opening.event)
     keys: dict[int, str] = {}
     fixed: dict[int, dict[str, Any]] = {}
     waiting = Waiting(matched, keys, fixed)

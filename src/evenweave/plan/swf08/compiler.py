@@ -16,7 +16,6 @@ from evenweave.plan.swf08.expressions import Expressions
 from evenweave.plan.swf08.functions import Functions
 from evenweave.plan.swf08.input import compile_input
 from evenweave.plan.swf08.states import States
-from evenweave.plan.swf08.unsupported import find_unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +46,7 @@ def compile(  # noqa: A001 - the room is a compiler
             one that is missing is a diagnostic.
         digest: Content digest of the document and its operations.
     """
-    diagnostics = [*find_unsupported(document, workflow)]
+    diagnostics: list[Diagnostic] = []
     expressions = Expressions(document, diagnostics, workflow.expression_lang)
     events = Events(document, workflow, operations, expressions, diagnostics)
     functions = Functions(document, workflow, expressions, diagnostics)
@@ -57,13 +56,14 @@ def compile(  # noqa: A001 - the room is a compiler
         for state in workflow.states:
             nodes.update(states.compile(state))
     starts = states.starts(workflow.first) if nodes else ()
+    gathers = states.gathers(workflow.first)
     check = compile_input(document, workflow, diagnostics)
     schedule = None
     if workflow.start is not None and workflow.start.schedule is not None:
         from evenweave.plan.swf08.schedules import compile_schedule  # noqa: PLC0415 - only who has one pays for it
 
         schedule = compile_schedule(document, workflow, diagnostics)
-        starts = ()  # what the time starts waits in its first state for the events of that
+        starts, gathers = (), None  # what the time starts waits in its first state for the events of that
     if any(item.severity == "error" for item in diagnostics):
         return Compiled(None, diagnostics)
     first = workflow.first.ref
@@ -80,6 +80,7 @@ def compile(  # noqa: A001 - the room is a compiler
         root=root,
         nodes=collect(root),
         starts=starts,
+        gathers=gathers,
         keep_active=workflow.keep_active,
         constants=workflow.constants,
         secrets=workflow.secrets,

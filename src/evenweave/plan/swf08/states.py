@@ -95,6 +95,13 @@ class States:
         accepts = self._accepts(state)
         return tuple(Start(position, index, accept) for index, accept in enumerate(accepts))
 
+    def gathers(self, state: model.StateNode) -> str | None:
+        """Where the events are taken of which an instance that begins in this state needs all (0.8, "Event State")."""
+        if not isinstance(state, model.EventState) or state.exclusive:
+            return None
+        needed = {name for each in state.on_events for name in each.event_refs}
+        return f"{state.ref}/onEvents#await" if len(needed) > 1 else None
+
     def _do(self, state: model.StateNode, body: Scope, nodes: dict[str, AnyNode], *, task: bool = False) -> Do:
         # The schema lets a state that compensates another have neither a transition nor an end.
         filters = state.state_data_filter

@@ -32,8 +32,8 @@ class Kind(NamedTuple):
     """A kind of order.
 
     Attributes:
-        starts: The type of the event that starts it.
-        later: The types of the events that it waits for.
+        starts: The type of the event that starts it, or of the first of those that do.
+        later: The types of the events that it waits for, or that it needs to begin.
         asks: How often its instances ask the shop.
         instances: How many instances it comes to.
     """
@@ -50,6 +50,8 @@ KINDS = {
     "forked": Kind("split", asks=2),
     "timed": Kind("nap", asks=1),
     "nested": Kind("make", asks=1, instances=2),
+    "joined": Kind("left", ("right",)),
+    "paired": Kind("one", ("other",)),
 }
 
 
@@ -66,6 +68,11 @@ def _begin(name: str, *actions: dict[str, Any], then: str) -> dict[str, Any]:
     return {"name": "Begun", "type": "event", "onEvents": [entry], "transition": then}
 
 
+def _gather(*names: str) -> dict[str, Any]:
+    entries = [{"eventRefs": [name]} for name in names]
+    return {"name": "Begun", "type": "event", "exclusive": False, "onEvents": entries, "transition": "Told"}
+
+
 def _wait(name: str) -> dict[str, Any]:
     return {"name": "Waiting", "type": "event", "onEvents": [{"eventRefs": [name]}], "transition": "Told"}
 
@@ -76,7 +83,7 @@ def _definition(id_: str, events: list[dict[str, Any]], *states: dict[str, Any])
 
 
 def definitions() -> list[bytes]:
-    """The definitions: starts with a key, a wait with one, a fork, a timer, a child."""
+    """The definitions: starts with a key, a wait with one, a fork, a timer, a child, starts by two events."""
     branches = [{"name": f"branch{number}", "actions": [_ASKING]} for number in range(2)]
     split = {"name": "Both", "type": "parallel", "branches": branches, "transition": "Told"}
     nap = {"name": "Napping", "type": "sleep", "duration": "PT2S", "transition": "Asking"}
@@ -109,6 +116,11 @@ def definitions() -> list[bytes]:
         ),
         _definition("part", asked, {**asking, "end": True}),
         _definition("nested", [_event("make"), *told], _begin("make", then="Part"), part, _TELLING),
+        _definition(
+            "joined", [_event("left", key=""), _event("right", key=""), *told], _gather("left", "right"), _TELLING
+        ),
+        # Any two of these make a pair: what is told is the order of the second one, so each is told once.
+        _definition("paired", [_event("one"), _event("other"), *told], _gather("one", "other"), _TELLING),
     ]
 
 

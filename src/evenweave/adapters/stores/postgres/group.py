@@ -35,7 +35,7 @@ class Group:
         self.positions: dict[str, Position] = {}
         self.changes: list[tuple[str, tuple[Any, ...]]] = []
         self.unmatched: set[tuple[str, str, str]] = set()
-        """Where somebody keeps an event: definition, channel and key, under each key by which waits were looked for."""
+        """Where an event found nobody: definition, channel and key, under each key by which waits were looked for."""
         self._known_waits: dict[tuple[str, str, str], set[Wait]] = {}
         for each in transactions:
             self._add(each)
@@ -79,15 +79,17 @@ class Group:
         self.layer.put(table, group, key, row)
 
     def _note_unmatched(self, made: PostgresTransaction) -> None:
+        unmatched = set(made.lookups.unmatched)
         for (definition,), rows in made.layer.tables.get("kept", {}).items():
             for kept in rows.values():
                 if kept is not None:
-                    looked = {at for at in made.lookups.waits if at[:2] == (definition, kept.channel)}
-                    for at in looked | {(definition, kept.channel, kept.key)}:
-                        known = made.lookups.waits.get(at, set())
-                        # One that a later transaction found is news for the one that keeps an event.
-                        self._known_waits[at] = known & self._known_waits.get(at, known)
-                    self.unmatched.update(self._known_waits)
+                    unmatched |= {at for at in made.lookups.waits if at[:2] == (definition, kept.channel)}
+                    unmatched.add((definition, kept.channel, kept.key))
+        for at in unmatched:
+            known = made.lookups.waits.get(at, set())
+            # One that a later transaction found is news for the one whose event found nobody.
+            self._known_waits[at] = known & self._known_waits.get(at, known)
+        self.unmatched |= unmatched
 
     # What must still be true.
 
@@ -99,7 +101,7 @@ class Group:
 
     @property
     def waits_known(self) -> list[tuple[str, int, int]]:
-        """The waits that were found where somebody keeps an event."""
+        """The waits that were found where an event found nobody to take it."""
         found = set[Any]().union(*self._known_waits.values())
         return [(wait.instance, wait.activation, wait.index) for wait in found]
 

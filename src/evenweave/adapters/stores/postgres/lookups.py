@@ -18,6 +18,7 @@ class Lookups:
         revisions: The revision of each instance; 0 where there was none.
         claims: Who stood for a key of a definition.
         waits: The waits of a definition on a channel by a key.
+        unmatched: Where nobody waits for an event, and nobody may by the time of the commit.
         kept: Where kept events were looked for to the end: definition, channel and key, ``None`` for any.
         unasked: Where a wait is new and none were looked for, because there are believed to be none.
         known: The kept events that were found there, or come from this worker itself: their numbers, each with its
@@ -25,7 +26,18 @@ class Lookups:
         version: By which version of the definitions the work was done, where that was said.
     """
 
-    __slots__ = ("claims", "kept", "known", "revisions", "seen", "sightings", "unasked", "version", "waits")
+    __slots__ = (
+        "claims",
+        "kept",
+        "known",
+        "revisions",
+        "seen",
+        "sightings",
+        "unasked",
+        "unmatched",
+        "version",
+        "waits",
+    )
 
     def __init__(self) -> None:
         self.sightings: set[tuple[bytes, bytes]] = set()
@@ -33,6 +45,7 @@ class Lookups:
         self.revisions: dict[str, int] = {}
         self.claims: dict[tuple[str, str], str | None] = {}
         self.waits: dict[tuple[str, str, str], set[Wait]] = {}
+        self.unmatched: set[tuple[str, str, str]] = set()
         self.kept: set[tuple[str, str | None, str | None]] = set()
         self.unasked: set[tuple[str, str | None, str | None]] = set()
         self.known: dict[int, tuple[str, str, str] | None] = {}

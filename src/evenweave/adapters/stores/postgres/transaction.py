@@ -159,6 +159,10 @@ class PostgresTransaction:
         self.lookups.waits.setdefault(at, set()).update(rows)
         return [wait for wait, there in rows.items() if there]
 
+    def unmatched(self, definition: str, channel: str, key: str) -> None:
+        """Nobody else may wait there by the time of the commit."""
+        self.lookups.unmatched.add((definition, channel, key))
+
     async def kept(self, definition: str, channel: str | None, key: str | None) -> AsyncIterator[Kept]:
         """Kept events, oldest first; a few are read at a time."""
         lookups, where = self.lookups, (definition, channel, key)

@@ -110,6 +110,9 @@ class SqliteTransaction:
         rows = {Wait(*row): True for row in durable}
         return [wait for wait, there in self._rows("waits", (definition, channel, key), rows).items() if there]
 
+    def unmatched(self, definition: str, channel: str, key: str) -> None:
+        """Nobody else writes here."""
+
     async def kept(self, definition: str, channel: str | None, key: str | None) -> AsyncIterator[Kept]:
         """Kept events, oldest first; a few are read at a time."""
         if not self.kept_count:
