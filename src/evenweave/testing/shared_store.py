@@ -225,6 +225,24 @@ class SharedStoreContract:
             assert await _has_conflict(first)
             assert await _has_conflict(second)
 
+    async def test_wait_that_did_not_ask_is_told_whatever_another_wait_asked(self, pair: Pair) -> None:
+        """Of two new waits of one batch the one that looked for kept events does not speak for the other one."""
+        made, keeping = pair.one.begin(), pair.two.begin()
+        assert made.kept_count == 0
+        for name in ("k", "l"):
+            _save(made, _instance(name))
+            made.listen("d", "c", name, Wait(name, 3, 0))
+        made.keep("d", "c", "", _event("own"), 50.0)
+        assert await _kept(made, "d", "c", "l") == []
+        async for kept in made.kept("d", "c", ""):
+            assert kept.event["id"] == "own"
+            break  # it takes this one
+        for key in ("k", ""):
+            assert not list(await keeping.waits("d", "c", key))
+        keeping.keep("d", "c", "", _event("early"), 50.0)
+        await keeping.queue()
+        assert await _is_conflict(made)
+
     async def test_event_that_comes_between_two_looks_of_a_batch_is_a_conflict(self, pair: Pair) -> None:
         """A batch that looks twice where meanwhile an event, or a wait, has come is told so, not misled."""
         made, keeping = pair.one.begin(), pair.two.begin()

@@ -55,7 +55,7 @@ class Group:
             if at_key not in written:
                 into.claims.setdefault(at_key, instance)
         into.kept |= found.kept
-        into.unasked |= found.unasked
+        into.unasked.update(found.unasked)
         if found.version is not None:
             into.version = found.version if into.version is None else min(into.version, found.version)
         for table, groups in made.layer.tables.items():
@@ -112,7 +112,7 @@ class Group:
             numbers.add(keys.key(definition, channel, key))
             numbers.add(keys.key(definition, channel, ""))
             numbers.add(keys.key(definition, ANY, key))
-        for definition, channel_, key_ in (*self.lookups.kept, *self.lookups.unasked):
+        for definition, channel_, key_ in (*self.lookups.kept, *self.lookups.unlooked):
             numbers.add(keys.key(definition, channel_ or ANY, key_ or ""))
         for (definition, key), rows in self._table("correlations"):
             if rows[0] is not None:
@@ -129,7 +129,7 @@ class Group:
     def kept_again(self) -> list[Columns]:
         """Where no kept event may be besides those known: by all three, by channel, by key."""
         both, channels, keys = set(), set(), set()
-        for definition, channel, key in (*self.lookups.kept, *self.lookups.unasked):
+        for definition, channel, key in (*self.lookups.kept, *self.lookups.unlooked):
             if channel is None:
                 keys.add((definition, key))
             elif key is None:

@@ -20,7 +20,8 @@ class Lookups:
         waits: The waits of a definition on a channel by a key.
         unmatched: Where nobody waits for an event, and nobody may by the time of the commit.
         kept: Where kept events were looked for to the end: definition, channel and key, ``None`` for any.
-        unasked: Where a wait is new and none were looked for, because there are believed to be none.
+        unasked: Definition, channel and key of new waits for which none were looked for, because there are believed to
+            be none, and how many there are of each.
         known: The kept events that were found there, or come from this worker itself: their numbers, each with its
             definition, channel and key, or ``None`` where they are on their way out.
         version: By which version of the definitions the work was done, where that was said.
@@ -47,7 +48,7 @@ class Lookups:
         self.waits: dict[tuple[str, str, str], set[Wait]] = {}
         self.unmatched: set[tuple[str, str, str]] = set()
         self.kept: set[tuple[str, str | None, str | None]] = set()
-        self.unasked: set[tuple[str, str | None, str | None]] = set()
+        self.unasked: dict[tuple[str, str, str], int] = {}
         self.known: dict[int, tuple[str, str, str] | None] = {}
         self.version: int | None = None
 
@@ -59,7 +60,27 @@ class Lookups:
         """Whether a kept event of this definition, channel and key that nobody knows of is to be a conflict."""
         if at is None:
             return bool(self.kept or self.unasked)
-        return self.has_looked(at) or not self.unasked.isdisjoint(_places(at))
+        return self.has_looked(at) or not self.unlooked.isdisjoint(_places(at))
+
+    @property
+    def unlooked(self) -> set[tuple[str, str | None, str | None]]:
+        """Where a kept event may be for a wait that is new and did not ask: as in ``kept``."""
+        # What is kept without a key may be for a wait with one: the definition knows which values the event means.
+        return {
+            (definition, channel, where)
+            for definition, channel, key in self.unasked
+            for where in ((key, "") if key else (None,))
+        }
+
+    def listen(self, at: tuple[str, str, str]) -> None:
+        """A wait is new, and has not asked."""
+        self.unasked[at] = self.unasked.get(at, 0) + 1
+
+    def ask(self, at: tuple[str, str, str]) -> None:
+        """A new wait asks, and knows what else to ask for; others of the same key may not have."""
+        left = self.unasked.pop(at, 0) - 1
+        if left > 0:
+            self.unasked[at] = left
 
 
 def _places(at: tuple[str, str, str]) -> tuple[tuple[str, str | None, str | None], ...]:

@@ -166,7 +166,9 @@ class PostgresTransaction:
     async def kept(self, definition: str, channel: str | None, key: str | None) -> AsyncIterator[Kept]:
         """Kept events, oldest first; a few are read at a time."""
         lookups, where = self.lookups, (definition, channel, key)
-        lookups.unasked -= {where, (definition, channel, "")}  # whoever asks knows what else to ask for
+        # Without a key is either the second question of a wait with one, or (``None``) the only one of a wait without.
+        if channel is not None and key != "":
+            lookups.ask((definition, channel, key or ""))
         over = self._rows("kept", (definition,))
         for sequence, item in over.items():
             lookups.known.setdefault(sequence, None if item is None else (definition, item.channel, item.key))
@@ -291,10 +293,7 @@ class PostgresTransaction:
     def listen(self, definition: str, channel: str, key: str, wait: Wait) -> None:
         """Add a wait; kept events are looked for next, or there are believed to be none."""
         self.layer.put("waits", (definition, channel, key), wait, True)
-        # What is kept without a key may be for a wait with one: the definition knows which values the event means.
-        for where in {(definition, channel, key or None), (definition, channel, "" if key else None)}:
-            if where not in self.lookups.kept:
-                self.lookups.unasked.add(where)
+        self.lookups.listen((definition, channel, key))
 
     def forget(self, definition: str, channel: str, key: str, wait: Wait) -> None:
         """Remove a wait."""
