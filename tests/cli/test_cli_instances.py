@@ -208,3 +208,43 @@ def test_parents_and_children_are_shown(served: str, evenweave: Command, folder:
     assert evenweave("instances", "cancel", parent).code == 0
     while evenweave("instances", "show", child, "--json").json["status"] != "cancelled":
         assert time.monotonic() < end
+
+
+PAIR = """id: pair
+version: '1'
+specVersion: '0.8'
+name: Pair
+states:
+  - {name: both, type: event, exclusive: false, onEvents: [{eventRefs: [asked, paid]}], end: true}
+events:
+  - {name: asked, type: people.asked, source: '', correlation: [{contextAttributeName: order}]}
+  - {name: paid, type: people.paid, source: '', correlation: [{contextAttributeName: order}]}
+"""
+
+
+def test_pending_instances_are_listed_shown_traced_and_cancelled(served: str, evenweave: Command, folder: Path) -> None:
+    """An instance that needs another event to begin is seen with what it needs; cancelled, it gives up what it has."""
+    (folder / "pair.yaml").write_text(PAIR)
+    assert evenweave("register", "pair.yaml").code == 0
+    for number in ("7", "8"):
+        evenweave("send", "people.asked", "{}", "--attribute", f"order={number}", "--id", f"asked-{number}")
+    deadline = time.monotonic() + 20
+    while len(rows := evenweave("instances", "list", "--status", "pending", "--json").json) < 2:
+        assert time.monotonic() < deadline
+    found = evenweave("instances", "list", "--key", "order=7", "--json").json
+    assert [row["id"] for row in found] == [rows[0]["id"]]
+    shown = evenweave("instances", "show", rows[0]["id"]).out
+    assert "status   pending" in shown
+    assert "people.paid" in shown
+    assert "asked-7" in evenweave("trace", rows[0]["id"]).out
+    assert evenweave("instances", "migrate", rows[0]["id"]).code == 1
+    assert evenweave("instances", "suspend", rows[0]["id"]).out == f"{rows[0]['id']} is suspended\n"
+    assert evenweave("instances", "resume", rows[0]["id"]).out == f"{rows[0]['id']} is pending\n"
+    assert evenweave("instances", "cancel", rows[1]["id"]).out == f"{rows[1]['id']} is cancelled\n"
+    letters = evenweave("dead-letters", "list", "--json").json
+    assert [(each["event"]["id"], each["reason"]) for each in letters] == [
+        ("asked-8", f"instance {rows[1]['id']} was cancelled before it began")
+    ]
+    evenweave("send", "people.paid", "{}", "--attribute", "order=7")
+    while evenweave("instances", "show", rows[0]["id"], "--json").json["status"] != "completed":
+        assert time.monotonic() < deadline

@@ -353,3 +353,51 @@ def test_loop_that_sleeps_for_no_time_is_given_up_in_time(folder: Path, evenweav
     state = "{name: A, type: sleep, duration: PT0S, transition: A}"
     (folder / "flow.yaml").write_text(f"{{id: x, specVersion: '0.8', states: [{state}]}}")
     assert evenweave("run", "flow.yaml", "--timeout", "0.2", "--clock", clock).code == 3
+
+
+BOTH = (
+    HEAD
+    + """
+states:
+  - name: both
+    type: event
+    exclusive: false
+    timeouts: {eventTimeout: PT1H}
+    onEvents:
+      - {eventRefs: [asked], eventDataFilter: {toStateData: .asked}}
+      - {eventRefs: [paid], eventDataFilter: {toStateData: .paid}}
+    end: true
+events:
+  - {name: asked, type: people.asked, source: /desk, correlation: [{contextAttributeName: order}]}
+  - {name: paid, type: people.paid, source: /bank, correlation: [{contextAttributeName: order}]}
+"""
+)
+
+
+def test_an_instance_that_needs_several_events_begins_with_the_last(folder: Path, evenweave: Command) -> None:
+    """In any order all of them start it, with the input; one of another order, or one alone, does not."""
+    (folder / "f.yaml").write_text(BOTH)
+    asked = event(1, "people.asked", "/desk", order="7", data=1)
+    paid = event(2, "people.paid", "/bank", order="7", data=2)
+    for events in ([asked, paid], [paid, asked, asked]):
+        done = evenweave("run", "f.yaml", "--input", '{"own": 0}', "--event", put(folder, "e", events))
+        assert (done.code, done.json) == (0, {"own": 0, "asked": 1, "paid": 2})
+    other = paid | {"order": "8"}
+    waiting = evenweave("run", "f.yaml", "--timeout", "0", "--event", put(folder, "e", [asked, other]))
+    assert (waiting.code, waiting.json) == (3, {})
+    assert "still waiting for paid\n" in waiting.err
+    assert "nothing took the event 2" in waiting.err
+    assert evenweave("run", "f.yaml", "--timeout", "0").err == "still waiting for asked, paid\n"
+
+
+def test_an_instance_that_does_not_get_all_its_events_is_cancelled(folder: Path, evenweave: Command) -> None:
+    """When the time for the next event is over it exits with 4, and says which event did not come."""
+    (folder / "f.yaml").write_text(BOTH)
+    asked = put(folder, "e", event(1, "people.asked", "/desk", order="7", data=1))
+    done = evenweave("run", "f.yaml", "--event", asked, "--clock", "jump")
+    assert done.code == 4
+    assert json.loads(done.err) == {
+        "type": "timeout",
+        "title": "paid did not come within PT1H (eventTimeout)",
+        "reference": "/states/0/timeouts/eventTimeout",
+    }

@@ -81,6 +81,8 @@ async def test_pending_instance_says_what_it_waits_for(house: House) -> None:
     assert [each.id for each in await house.engine.instances(key='[["orderid","x"]]')] == [one.id]
     trace = await house.engine.archive.trace(one.id)
     assert [cause.status for burst in trace.bursts for cause in burst.causes] == ["pending"]
+    await house.publish(event("2", "a", orderid="x"), event("3", "b", orderid="x"))
+    assert await house.engine.archive.check(one.id), "its history leads to another state"
 
 
 async def test_without_a_rule_an_event_joins_the_oldest_that_misses_it(house: House) -> None:

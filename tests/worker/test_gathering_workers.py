@@ -9,7 +9,11 @@ import pytest
 from shop import Shop, until
 from worker_house import consumed, event, flow, sleeping
 
+from evenweave.app import CatalogPart, EnginePart, RuntimePart, export_store, import_store
 from evenweave.cloudevents import digest
+from evenweave.http.catalog import CatalogFace
+from evenweave.http.runtime import RuntimeFace
+from evenweave.http.server import Server
 from evenweave.ports.broker import Delivery
 from evenweave.worker.routing import foresee, route
 
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from evenweave.app import EnginePart
     from evenweave.worker.batch import Batch
 
 ROUNDS = 200
@@ -162,3 +165,33 @@ async def test_time_out_gives_each_event_up_once(shop: Shop) -> None:
     await until(is_empty)
     letters = await shop.runtime.broker.dead_letters()
     assert sorted(each.event["id"] for each in letters) == sorted(f"a{number}" for number in range(20))
+
+
+async def test_pending_instances_move_to_another_store_and_begin_there(tmp_path: Path, postgres_url: str) -> None:
+    """Exported from a file and imported into a database, they go on gathering."""
+    catalog, runtime = await CatalogPart.start(tmp_path), await RuntimePart.start(tmp_path)
+    faces = RuntimeFace(runtime.broker)
+    servers = [await Server.start(CatalogFace(catalog.catalog).app()), await Server.start(faces, on_stop=faces.stop)]
+    urls = {"catalog": servers[0].url, "runtime": servers[1].url}
+
+    async def are(part: EnginePart, statuses: list[str]) -> None:
+        async def look() -> bool:
+            return [each.status for each in await part.engine.instances()] == statuses
+
+        await until(look)
+
+    part = await EnginePart.start(tmp_path, **urls)
+    await part.engine.register("both.json", needing("order"))
+    await runtime.broker.publish([("a", event(f"a{number}", "a", order=str(number))) for number in range(3)])
+    await are(part, ["pending"] * 3)
+    await part.stop()
+    await export_store(tmp_path, "", tmp_path / "file")
+    await import_store(tmp_path, postgres_url, tmp_path / "file")
+    part = await EnginePart.start(tmp_path, store=postgres_url, **urls)
+    await runtime.broker.publish([("b", event(f"b{number}", "b", order=str(number))) for number in range(3)])
+    await are(part, ["completed"] * 3)
+    await part.stop()
+    for server in servers:
+        await server.stop()
+    await runtime.stop()
+    await catalog.stop()

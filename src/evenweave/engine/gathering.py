@@ -119,10 +119,11 @@ def give_up(burst: Burst, reason: str) -> None:
     if frame is None or frame.waiting is None:
         return
     node: Await = burst.plan.nodes[frame.position]  # type: ignore[assignment] # `gather` made it
-    given: list[Any] = []
+    given: list[tuple[Any, ...]] = []  # one event may stand for several accepts
     for index, event in sorted(frame.waiting.matched.items(), key=lambda one: one[0]):
-        if not any(event is other for other in given):
-            given.append(event)
+        identity = _identify(event)
+        if identity not in given:
+            given.append(identity)
             burst.effects.append(GiveUp(node.accepts[index].match.channel, event, reason))
 
 
