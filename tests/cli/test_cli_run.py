@@ -401,3 +401,41 @@ def test_an_instance_that_does_not_get_all_its_events_is_cancelled(folder: Path,
         "title": "paid did not come within PT1H (eventTimeout)",
         "reference": "/states/0/timeouts/eventTimeout",
     }
+
+
+@pytest.mark.parametrize(
+    ("limit", "data"),
+    [
+        ("{duration: PT5M, interrupt: true}", {"n": 1}),
+        ("{duration: PT5M, interrupt: false, runBefore: tell}", {"n": 1, "told": True}),
+    ],
+)
+def test_workflow_time_out_exits_4(folder: Path, evenweave: Command, limit: str, data: dict[str, Any]) -> None:
+    """An instance whose time is over is cancelled: its data so far is printed, and the time-out as JSON on stderr."""
+    (folder / "f.yaml").write_text(
+        f"{HEAD}timeouts: {{workflowExecTimeout: {limit}}}\n"
+        "states:\n"
+        "  - {name: begin, type: inject, data: {n: 1}, transition: rest}\n"
+        "  - {name: rest, type: sleep, duration: PT1H, end: true}\n"
+        "  - {name: tell, type: inject, data: {told: true}, end: true}\n"
+    )
+    outcome = evenweave("run", "f.yaml", "--clock", "jump")
+    assert (outcome.code, outcome.json) == (4, data)
+    error = json.loads(outcome.err.splitlines()[-1])
+    assert (error["type"], error["title"]) == ("timeout", "it took longer than PT5M (workflowExecTimeout)")
+    assert error["reference"].startswith("/timeouts/workflowExecTimeout")
+
+
+def test_time_out_that_continue_as_gives_exits_4(folder: Path, evenweave: Command) -> None:
+    """The instance that goes on for the first one is what the command reports."""
+    other = "{workflowId: two, workflowExecTimeout: {duration: PT5M, interrupt: true}}"
+    (folder / "one.yaml").write_text(
+        "id: one\nspecVersion: '0.8'\n"
+        f"states: [{{name: a, type: inject, data: {{n: 1}}, end: {{continueAs: {other}}}}}]\n"
+    )
+    (folder / "two.yaml").write_text(
+        "id: two\nspecVersion: '0.8'\nstates: [{name: b, type: sleep, duration: PT1H, end: true}]\n"
+    )
+    outcome = evenweave("run", "one.yaml", "--subflow", "two.yaml", "--clock", "jump")
+    assert (outcome.code, outcome.json) == (4, {"n": 1})
+    assert "workflowExecTimeout of one's continueAs" in outcome.err

@@ -180,3 +180,37 @@ async def test_an_engine_without_catalog_and_runtime_says_so(tmp_path: Path) -> 
             assert "Runtime" in problem["detail"]
     finally:
         await part.stop()
+
+
+WILD = b"""id: wild
+version: '1'
+name: wild
+start: say
+states:
+  - {name: say, type: inject, data: {said: true}, stateDataFilter: {output: .said}, end: "true"}
+"""
+
+
+async def test_definition_is_read_by_a_profile(whole: Asking) -> None:
+    """What only SonataFlow takes is registered with that profile, and read by it again after a restart of the table."""
+    refused = await whole("POST", "/v1/definitions", WILD, name="wild.yaml")
+    assert {item["code"] for item in refused.problem(422)["diagnostics"]} >= {"SW002"}
+    made = await whole("POST", "/v1/definitions", WILD, name="wild.yaml", profile="sonataflow")
+    assert made.status == 201
+    assert {item["code"] for item in made.json["diagnostics"]} == {"SW401", "SW402"}
+    shown = (await whole("GET", "/v1/definitions/wild/1")).json
+    assert shown["document"] == WILD.decode() + 'x-evenweave-profile: "sonataflow"\n'
+    assert (await whole("POST", "/v1/definitions", WILD, name="wild.yaml", profile="sonataflow")).status == 200
+    again = await whole("POST", "/v1/definitions", shown["document"].encode(), name="wild.yaml")
+    assert (again.status, again.json["digest"]) == (200, made.json["digest"])
+    strict = await whole("POST", "/v1/definitions", WILD, name="wild.yaml", profile="sonataflow", strict="1")
+    assert {item["severity"] for item in strict.problem(422)["diagnostics"]} == {"error"}
+    as_written = await whole("POST", "/v1/definitions", shown["document"].encode(), name="wild.yaml", profile="default")
+    as_written.problem(422)
+
+
+async def test_profile_that_does_not_exist_is_refused(whole: Asking) -> None:
+    """The answer says which one was perhaps meant."""
+    answer = await whole("POST", "/v1/definitions", WILD, name="wild.yaml", profile="sonatafow")
+    problem = answer.problem(400)
+    assert (problem["detail"], problem["hint"]) == ('there is no profile "sonatafow"', 'did you mean "sonataflow"?')

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from evenweave.definitions.swf08 import PROFILES
 from evenweave.engine.causes import Cause
 from evenweave.engine.life import NotAllowed
 from evenweave.engine.migration import CannotMigrate
@@ -27,6 +28,7 @@ from evenweave.http.problem import Problem, make_handlers
 from evenweave.ports.broker import BrokerError
 from evenweave.ports.catalog import CatalogUnavailable
 from evenweave.ports.store import StoreRefused, StoreUnavailable
+from evenweave.source import closest
 from evenweave.worker.refusals import InvalidInput, NotFound, NotPossible
 from evenweave.worker.repair import AT_ONCE
 from evenweave.worker.replay import CannotReplay
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    from evenweave.definitions.swf08 import Profile
     from evenweave.ports.store import DefinitionRow
     from evenweave.worker import Engine
 
@@ -100,7 +103,7 @@ class EngineFace:
     async def _register(self, request: Request) -> Response:
         name, body, strict = await named_body(request)
         try:
-            registration = await self._engine.register(name, body, strict=strict)
+            registration = await self._engine.register(name, body, strict=strict, profile=_profile(request))
         except InvalidDocument as error:
             raise Problem(422, error.message, {"diagnostics": describe_diagnostics(error.diagnostics)}) from None
         answer = self._describe(registration.row) | {"diagnostics": describe_diagnostics(registration.diagnostics)}
@@ -206,6 +209,22 @@ class EngineFace:
         if not self._engine.ready:
             raise Problem(503, "the engine is not ready: it is not yet subscribed to what its definitions need")
         return _answer({"status": "ready"})
+
+
+def _profile(request: Request) -> Profile | None:
+    """How the definition is to be read, where the request says so.
+
+    Raises:
+        Problem: There is no such profile.
+    """
+    wanted = request.query_params.get("profile")
+    if wanted is None:
+        return None
+    if wanted not in PROFILES:
+        near = closest(wanted, PROFILES)
+        hint = f'did you mean "{near}"?' if near else f"there are {' and '.join(PROFILES)}"
+        raise Problem(400, f'there is no profile "{wanted}"', {"hint": hint})
+    return wanted
 
 
 def _named(request: Request) -> tuple[str, str | None]:

@@ -37,6 +37,7 @@ from evenweave.worker.view import InstanceView, successor, view
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from evenweave.definitions.swf08 import Profile
     from evenweave.engine.causes import Command
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.catalog import Catalog
@@ -163,15 +164,19 @@ class Engine:
 
     # Definitions.
 
-    async def register(self, name: str, data: bytes, *, strict: bool = False) -> Registration:
+    async def register(
+        self, name: str, data: bytes, *, strict: bool = False, profile: Profile | None = None
+    ) -> Registration:
         """Register a definition; it serves new instances, running ones keep theirs.
+
+        It is read by the profile, where one is given, else as it says itself.
 
         Raises:
             InvalidDocument: It has mistakes; nothing was registered.
             CatalogUnavailable: The Catalog did not answer.
             evenweave.ports.broker.BrokerError: The Runtime did not take the subscription.
         """
-        return await self._registrar.register(name, data, strict=strict)
+        return await self._registrar.register(name, data, strict=strict, profile=profile)
 
     async def remove(self, definition: str, version: str | None = None) -> None:
         """Let a definition, or one version of it, start no more instances.

@@ -22,6 +22,7 @@ from evenweave.worker.registration import invalid, prepare, restore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from evenweave.definitions.swf08 import Profile
     from evenweave.engine import Instance
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.catalog import Catalog
@@ -95,11 +96,11 @@ class Registrar:
         self._store.when_defined(self._changed.set)
         self._reconcile.set()
 
-    async def register(self, name: str, data: bytes, *, strict: bool) -> Registration:
+    async def register(self, name: str, data: bytes, *, strict: bool, profile: Profile | None) -> Registration:
         """See `Engine.register`."""
         async with self._alone():
             registered, diagnostics = await prepare(
-                name, data, self._catalog, self._mover.definitions, now=self._mover.now()
+                name, data, self._catalog, self._mover.definitions, now=self._mover.now(), profile=profile
             )
             if strict and source.has_errors(source.strict(diagnostics)):
                 raise invalid(name, source.strict(diagnostics))

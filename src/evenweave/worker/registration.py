@@ -19,6 +19,7 @@ from evenweave.worker.definitions import Registered
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from evenweave.definitions.swf08 import Profile
     from evenweave.plan.operation import Operation
     from evenweave.ports.catalog import Catalog
     from evenweave.source import Diagnostic
@@ -28,9 +29,11 @@ _OPERATIONS = msgspec.json.Decoder(dict[str, operations.Operation])
 
 
 async def prepare(
-    name: str, data: bytes, catalog: Catalog, definitions: Definitions, *, now: float
+    name: str, data: bytes, catalog: Catalog, definitions: Definitions, *, now: float, profile: Profile | None = None
 ) -> tuple[Registered, Sequence[Diagnostic]]:
     """Make a definition ready to be registered beside others; with it come the warnings.
+
+    One that is read by another profile than it says itself names that profile from then on.
 
     Raises:
         InvalidDocument: It has mistakes, or names operations that the Catalog does not know.
@@ -40,7 +43,7 @@ async def prepare(
     if loaded.document is None:
         raise invalid(name, loaded.diagnostics)
     document = loaded.document
-    read = swf08.load(document)
+    read = swf08.load(document, profile=profile)
     found = [*loaded.diagnostics, *read.diagnostics]
     if read.workflow is None:
         raise invalid(name, found)
@@ -54,6 +57,10 @@ async def prepare(
             found.append(document.diagnostic("SW501", use.ref, error.message, hint=error.hint))
     if source.has_errors(found):
         raise invalid(name, source.ordered(found))
+    if profile is not None and profile != document.value.get(swf08.PROFILE, "default"):
+        named = source.load(name, swf08.name_profile(document, profile)).document
+        assert named is not None, "a document stays one with one more property"
+        document = named
     encoded = encode_operations(resolved)
     digest = identity.definition_digest(document.text, encoded)
     compiled = compile_swf08(document, read.workflow, resolved, digest=digest)
