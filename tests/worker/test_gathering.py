@@ -11,6 +11,7 @@ from evenweave.adapters.clocks import JumpingClock
 from evenweave.app import Whole
 from evenweave.engine.causes import Command
 from evenweave.worker.repair import Repair
+from evenweave.worker.routing import NEAREST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -104,6 +105,19 @@ async def test_event_with_a_rule_and_one_without_meet(house: House) -> None:
     await house.register(flow("mixed", gathering("A", "B"), events=events))
     await house.publish(event("1", "a", orderid="x"), event("2", "b"), event("3", "b"), event("4", "a", orderid="y"))
     assert await pairs(house) == [("1", "2"), ("4", "3")]
+
+
+async def test_event_finds_the_one_that_it_agrees_with_among_very_many(house: House) -> None:
+    """Where the rules of the events differ, an event looks for the instance whose values it shares."""
+    events = [consumed("A", "orderid"), consumed("B", "orderid", "customer")]
+    await house.register(flow("mixed", gathering("A", "B"), events=events))
+    many = 3 * NEAREST
+    await house.publish(*(event(f"a{number}", "a", orderid=f"{number}") for number in range(many)))
+    order = [many - 2, 0, NEAREST, NEAREST - 1]
+    await house.publish(*(event(f"b{number}", "b", orderid=f"{number}", customer="x") for number in order))
+    # All four have the customer in common, but none is given to another's order.
+    assert await pairs(house) == [(f"a{number}", f"b{number}") for number in sorted(order)]
+    assert await house.count(status="pending") == many - len(order)
 
 
 async def test_the_same_event_again_is_one(house: House) -> None:

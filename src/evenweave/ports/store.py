@@ -215,7 +215,8 @@ class Census(Struct, frozen=True):
     """How many things are in a store.
 
     Attributes:
-        instances: Those that have not ended, by definition and status. A *waiting* one may as well be about to move.
+        instances: Those that have not ended, by definition and status. A *waiting* one may as well be about to move, or
+            be pending.
         waits: Awaits that events without an echo reach.
         kept: Events that nobody waited for yet.
         held: Events in the inboxes of instances.
@@ -296,8 +297,11 @@ class Transaction(Protocol):
         """The live instance that stands for a correlation key."""
         ...
 
-    async def waits(self, definition: str, channel: str, key: str) -> Sequence[Wait]:
-        """The waits with exactly this key (empty: those without one), oldest first."""
+    async def waits(self, definition: str, channel: str, key: str, *, enough: int | None = None) -> Sequence[Wait]:
+        """The waits with exactly this key (empty: those without one), oldest first; at most ``enough``, where given.
+
+        Where there are very many, a store should not read more than that.
+        """
         ...
 
     def unmatched(self, definition: str, channel: str, key: str) -> None:

@@ -306,6 +306,8 @@ class StoreContract:
         third = bench.store.begin()
         third.listen("d", "ch", "", Wait("f", 1, 0))
         assert [each.instance for each in await third.waits("d", "ch", "")] == ["a", "c", "e", "f"]
+        for enough, expected in ((1, ["a"]), (3, ["a", "c", "e"]), (9, ["a", "c", "e", "f"])):
+            assert [each.instance for each in await third.waits("d", "ch", "", enough=enough)] == expected
         assert [each.instance for each in await third.waits("d", "ch", "k")] == ["keyed"]
         assert list(await third.waits("other", "ch", "")) == []
 

@@ -13,16 +13,20 @@ from evenweave.worker import identity
 from evenweave.worker.notices import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from evenweave.plan.nodes import EventMatch
     from evenweave.ports.broker import Delivery
+    from evenweave.ports.store import Wait
     from evenweave.worker.batch import Batch
     from evenweave.worker.definitions import Flow
     from evenweave.worker.working import Working
 
 TOGETHER = 256
 """How many instances an event moves in the transaction that takes it (PROTOCOL section 3)."""
+
+NEAREST = 16
+"""So many of those that need an event to begin are asked before all of them are: mostly the first one takes it."""
 
 CROWD = 1000
 """So many waits for one kind of event, of one key or of none, are probably a missing correlation rule."""
@@ -164,14 +168,25 @@ async def _start(
 async def _join(batch: Batch, flow: Flow, matches: list[EventMatch], channel: str, event: dict[str, Any]) -> bool:
     """Give an event to the oldest of the instances that need it to begin; whether there is one."""
     for key in dict.fromkeys((*_keys(matches, event), "")):
-        for wait in await batch.transaction.waits(flow.id, channel, key):
-            working = await batch.open(wait.instance)
-            if (
-                working is not None
-                and is_gathering(working.instance)
-                and await batch.give(working, Arrival(channel, event, activation=wait.activation))
-            ):
+        waits = await batch.transaction.waits(flow.id, channel, key, enough=NEAREST)
+        if await _give_to_one(batch, waits, channel, event):
+            return True
+        if len(waits) == NEAREST:
+            waits = await batch.transaction.waits(flow.id, channel, key)
+            if len(waits) > CROWD:
+                flow.tell_crowd(channel, len(waits))
+            if await _give_to_one(batch, waits[NEAREST:], channel, event):
                 return True
+    return False
+
+
+async def _give_to_one(batch: Batch, waits: Sequence[Wait], channel: str, event: dict[str, Any]) -> bool:
+    for wait in waits:
+        working = await batch.open(wait.instance)
+        if working is None or not is_gathering(working.instance):
+            continue
+        if await batch.give(working, Arrival(channel, event, activation=wait.activation)):
+            return True
     return False
 
 

@@ -143,8 +143,8 @@ class PostgresTransaction:
         self.lookups.claims.setdefault(at, found)
         return found
 
-    async def waits(self, definition: str, channel: str, key: str) -> Sequence[Wait]:
-        """The waits, oldest first."""
+    async def waits(self, definition: str, channel: str, key: str, *, enough: int | None = None) -> Sequence[Wait]:
+        """The waits, oldest first; all of them are read, at once for all events of a batch where they are expected."""
         store, at = self._store, (definition, channel, key)
         over = self._rows("waits", at)
         foreseen = self._foreseen.waits.get(at)
@@ -157,7 +157,7 @@ class PostgresTransaction:
             raise StoreConflict("somebody began to wait between two looks")
         # What the layers hide is in the database all the same.
         self.lookups.waits.setdefault(at, set()).update(rows)
-        return [wait for wait, there in rows.items() if there]
+        return [wait for wait, there in rows.items() if there][:enough]
 
     def unmatched(self, definition: str, channel: str, key: str) -> None:
         """Nobody else may wait there by the time of the commit."""

@@ -122,7 +122,7 @@ delete from correlations where tenant = ? and definition = ? and key = ?
 
 -- name: waits
 select instance, activation, accept from waits
-where tenant = ? and definition = ? and channel = ? and key = ? order by sequence
+where tenant = ? and definition = ? and channel = ? and key = ? order by sequence limit ?
 
 -- name: listen
 insert into waits (tenant, definition, channel, key, instance, activation, accept) values (?, ?, ?, ?, ?, ?, ?)

@@ -103,12 +103,13 @@ class SqliteTransaction:
         value: str | None = store.reader.value(store.sql["claimant"], (store.tenant, definition, key))
         return value
 
-    async def waits(self, definition: str, channel: str, key: str) -> Sequence[Wait]:
+    async def waits(self, definition: str, channel: str, key: str, *, enough: int | None = None) -> Sequence[Wait]:
         """The waits, oldest first."""
-        store = self._store
-        durable = store.reader.rows(store.sql["waits"], (store.tenant, definition, channel, key))
-        rows = {Wait(*row): True for row in durable}
-        return [wait for wait, there in self._rows("waits", (definition, channel, key), rows).items() if there]
+        store, at = self._store, (definition, channel, key)
+        # Of those that are read some may be going.
+        limit = -1 if enough is None else enough + len(self._rows("waits", at, {}))
+        rows = {Wait(*row): True for row in store.reader.rows(store.sql["waits"], (store.tenant, *at, limit))}
+        return [wait for wait, there in self._rows("waits", at, rows).items() if there][:enough]
 
     def unmatched(self, definition: str, channel: str, key: str) -> None:
         """Nobody else writes here."""
