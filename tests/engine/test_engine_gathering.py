@@ -278,6 +278,7 @@ def test_opening_moves_to_another_version_with_all_its_events() -> None:
     assert by_name == {"Paid": "paid", "Packed": "packed", "Signed": "signed"}
     assert new.starts[moved.start].accept.match.name == "Signed"
     assert find_opening(opening, old, plan(THREE.replace("Packed, Signed", "Signed"))) is None
+    assert find_opening(opening, old, plan(THREE.replace("exclusive: false", "exclusive: true"))) is None
 
 
 def test_fork_at_the_first_state_has_all_its_events() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from worker_house import House, consumed, event, flow, sleeping, waiting
+from worker_house import ANSWER, ASK, House, answer, asking, consumed, event, flow, sleeping, waiting
 
 from evenweave.adapters.clocks import JumpingClock
 from evenweave.app import Whole
@@ -354,3 +354,45 @@ async def test_wait_of_running_instances_does_not_take_what_a_pending_one_needs(
     assert await house.statuses() == ["waiting"]
     await house.publish(event("3", "a"), event("4", "b"))
     assert await house.statuses() == ["waiting", "waiting"]
+
+
+async def test_event_goes_to_each_definition_by_its_own_rule(house: House) -> None:
+    """An event that one definition needs to begin and that answers an instance of another one is given to both."""
+    await house.register(
+        flow("asking", waiting("begin", "Start"), asking("ask"), events=[consumed("Start"), ASK, ANSWER])
+    )
+    await house.register(flow("both", gathering("A", "Answer"), events=[consumed("A"), ANSWER]))
+    await house.publish(event("1", "start"), event("2", "a"))
+    (ask,) = await house.log("ask")
+    await house.publish(answer(ask), channel="answer")
+    assert [(each.definition, each.status) for each in await house.instances()] == [
+        ("asking", "completed"),
+        ("both", "completed"),
+    ]
+    # What nobody asked for begins the next one all the same.
+    await house.publish(event("3", "Answer", subject="answer"), channel="answer")
+    assert [each.definition for each in await house.instances(status="pending")] == ["both"]
+
+
+async def test_events_for_a_suspended_instance_of_their_key_are_in_its_inbox(house: House) -> None:
+    """While it is suspended events of its key wait for it; resumed it begins by them, also behind its deadline."""
+    await house.register(KEYED)
+    await house.publish(event("1", "a", orderid="x"))
+    (one,) = await house.instances()
+    await house.command(one.id, "suspend")
+    await house.publish(event("2", "b", orderid="x"))
+    await house.jump(WINDOW_S + 1)
+    (one,) = await house.instances()
+    assert (one.status, one.held) == ("suspended", 1)
+    await house.command(one.id, "resume")
+    assert await pairs(house) == [("1", "2")]
+
+
+async def test_fork_begins_in_the_first_state_with_all_its_events(house: House) -> None:
+    """A fork of an instance that several events started has all of them."""
+    await house.register(KEYED)
+    await house.publish(event("1", "a", orderid="x"), event("2", "b", orderid="x"))
+    (one,) = await house.instances()
+    await house.engine.archive.fork(one.id, "Ready", patch={})
+    await house.settle()
+    assert await pairs(house) == [("1", "2")] * 2

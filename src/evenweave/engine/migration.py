@@ -232,7 +232,7 @@ def find_opening(opening: Opening, old: Plan, new: Plan) -> Opening | None:
     """The same opening by another plan; none where an event of it starts nothing there."""
     before = old.starts[opening.start]
     place = _find_start(before, new)
-    if place is None:
+    if place is None or (opening.gathered and new.gathers is None):
         return None
     gathered: dict[int, dict[str, Any]] = {}
     for index, event in opening.gathered.items():

@@ -163,12 +163,11 @@ class Archive:
         budget = jq.Budget(self._mover.settings.limits.fuel, now=self._mover.now())
         data = put(entry.data, patch, budget)
         assert target.plan is not None
-        event, start = None, 0
+        opening = None
         if entry.opening is not None:
             opening = find_opening(entry.opening, entry.plan, target.plan)
             if opening is None:
                 raise NotPossible("the event that started it starts nothing in that version")
-            event, start = opening.event, opening.start
         if instance.lifetime is not None and lacks(target.plan, instance.lifetime):
             raise NotPossible(f'there is no state "{instance.lifetime.before_end}" to run before the end')
         forked = identity.of_command(instance.tenant, instance.definition, f"fork {id} {command or uuid.uuid4().hex}")
@@ -177,14 +176,15 @@ class Archive:
             free = [key for key in entry.claims if await batch.transaction.claimant(instance.definition, key) is None]
             cause = Begin(
                 data,
-                event,
-                start,
+                None if opening is None else opening.event,
+                0 if opening is None else opening.start,
                 entry.position,
                 entry.correlation,
                 free,
                 compensation=entry.compensation,
                 compensating=entry.compensating,
                 lifetime=instance.lifetime,
+                gathered={} if opening is None else opening.gathered,
             )
             assert target.plan is not None
             await batch.begin(target.plan, forked, cause)

@@ -57,15 +57,22 @@ def _check_events(events: dict[str, list[dict[str, Any]]], orders: Sequence[Orde
     wrong = []
     asked, told = (Counter(event["data"]["n"] for event in events.get(name, ())) for name in ("ask", "tell"))
     for order in orders:
-        for what, found, wanted in (("asks", asked, KINDS[order.kind].asks), ("tells", told, 1)):
+        for what, found, wanted in (("asks", asked, KINDS[order.kind].asks), ("tells", told, KINDS[order.kind].tells)):
             if found[order.name] != wanted:
                 word = "lost" if found[order.name] < wanted else "doubled"
                 wrong.append(f"{word}: {order.name} {what} {found[order.name]} times, not {wanted}")
+    alone = {f"{order.name}/{KINDS[order.kind].starts}" for order in orders if KINDS[order.kind].given_up}
+    given_up = {event["id"] for name in events if name.startswith("dead-letter/") for event in events[name]}
+    wrong += [f"stuck: {id_} is not given up" for id_ in sorted(alone - given_up)]
     for channel, found_events in events.items():
         ids = Counter((event["source"], event["id"]) for event in found_events)
         wrong += [f"doubled: {id_} is {count} times on {channel}" for id_, count in ids.items() if count > 1]
         if channel.startswith("dead-letter/"):
-            wrong += [f"lost: {event['id']} is given up: {event['deadletterreason']}" for event in found_events]
+            wrong += [
+                f"lost: {event['id']} is given up: {event['deadletterreason']}"
+                for event in found_events
+                if event["id"] not in alone
+            ]
     return wrong
 
 

@@ -36,12 +36,19 @@ class Kind(NamedTuple):
         later: The types of the events that it waits for, or that it needs to begin.
         asks: How often its instances ask the shop.
         instances: How many instances it comes to.
+        given_up: It has no other event that it needs to begin: that which came is a dead letter in the end.
     """
 
     starts: str
     later: Sequence[str] = ()
     asks: int = 0
     instances: int = 1
+    given_up: bool = False
+
+    @property
+    def tells(self) -> int:
+        """How often its instances tell the shop that they have ended."""
+        return 0 if self.given_up else 1
 
 
 KINDS = {
@@ -52,6 +59,7 @@ KINDS = {
     "nested": Kind("make", asks=1, instances=2),
     "joined": Kind("left", ("right",)),
     "paired": Kind("one", ("other",)),
+    "alone": Kind("half", instances=0, given_up=True),
 }
 
 
@@ -68,9 +76,10 @@ def _begin(name: str, *actions: dict[str, Any], then: str) -> dict[str, Any]:
     return {"name": "Begun", "type": "event", "onEvents": [entry], "transition": then}
 
 
-def _gather(*names: str) -> dict[str, Any]:
+def _gather(*names: str, timeout: str = "PT1H") -> dict[str, Any]:
     entries = [{"eventRefs": [name]} for name in names]
-    return {"name": "Begun", "type": "event", "exclusive": False, "onEvents": entries, "transition": "Told"}
+    state = {"name": "Begun", "type": "event", "exclusive": False, "onEvents": entries, "transition": "Told"}
+    return {**state, "timeouts": {"eventTimeout": timeout}}
 
 
 def _wait(name: str) -> dict[str, Any]:
@@ -118,6 +127,12 @@ def definitions() -> list[bytes]:
         _definition("nested", [_event("make"), *told], _begin("make", then="Part"), part, _TELLING),
         _definition(
             "joined", [_event("left", key=""), _event("right", key=""), *told], _gather("left", "right"), _TELLING
+        ),
+        _definition(
+            "alone",
+            [_event("half", key=""), _event("never", key=""), *told],
+            _gather("half", "never", timeout="PT2S"),
+            _TELLING,
         ),
         # Any two of these make a pair: what is told is the order of the second one, so each is told once.
         _definition("paired", [_event("one"), _event("other"), *told], _gather("one", "other"), _TELLING),
