@@ -49,11 +49,26 @@ POINTS = {
     "payment: before acknowledging": ("evenweave.client.connection", "Connection.settle", "before"),
     "payment: after acknowledging": ("evenweave.client.connection", "Connection.settle", "after"),
 }
+POSTGRES_POINTS = {
+    "engine: before commit": ("evenweave.adapters.stores.postgres.commit", "Commit.run", "before"),
+    "engine: after commit": ("evenweave.adapters.stores.postgres.commit", "Commit.run", "after"),
+    "engine: after taking events": ("evenweave.adapters.brokers.remote.broker", "RemoteBroker.deliveries", "after"),
+    "engine: before publishing": ("evenweave.adapters.brokers.remote.broker", "RemoteBroker.publish", "before"),
+    "engine: after publishing": ("evenweave.adapters.brokers.remote.broker", "RemoteBroker.publish", "after"),
+    "engine: before acknowledging": ("evenweave.adapters.brokers.remote.broker", "RemoteBroker.settle", "before"),
+    "engine: after acknowledging": ("evenweave.adapters.brokers.remote.broker", "RemoteBroker.settle", "after"),
+}
+"""Those of a worker on PostgreSQL, which takes events by leases."""
+
+EVERY_POINT = {
+    **{f"sqlite {name}": step for name, step in POINTS.items()},
+    **{f"postgresql {name}": step for name, step in POSTGRES_POINTS.items()},
+}
 
 
 def plant(point: str, count: int) -> None:
     """Wrap the step of a point, so that the COUNT-th pass kills the process."""
-    module, path, when = POINTS[point]
+    module, path, when = EVERY_POINT[point]
     owner: Any = __import__(module, fromlist=["_"])
     *outer, name = path.split(".")
     for part in outer:
