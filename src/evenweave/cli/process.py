@@ -10,7 +10,7 @@ from typing import Final
 COLLECT_AFTER: Final = 20_000, 20, 50
 """How many objects more than before the collector of cycles waits for, and how often it looks at the older ones."""
 
-SWITCH_S: Final = 0.0005
+SWITCH_S: Final = 0.0001
 """How long a thread may keep others from running Python."""
 
 

@@ -472,6 +472,11 @@ class Store(Protocol):
         ...
 
     @property
+    def batch(self) -> int:
+        """How many events a transaction should take at most, so that the next one is made while it is written."""
+        ...
+
+    @property
     def holds_log(self) -> bool:
         """Whether the broker's log is in the same database: then positions suffice, and no dedupe keys are kept."""
         ...

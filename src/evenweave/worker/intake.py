@@ -71,7 +71,8 @@ class Intake:
         self._suspicion = suspicion
         self._clock = clock
         self._resubscribe = resubscribe
-        self._size = mover.settings.batch
+        self._batch = min(mover.settings.batch, mover.store.batch)
+        self._size = self._batch
         self._failures = 0
         self._conflicts = 0
         self._queued: deque[asyncio.Future[None]] = deque()
@@ -228,7 +229,7 @@ class Intake:
         error = done.exception()
         if error is None:
             self._failures = self._conflicts = 0
-            self._size = self._mover.settings.batch
+            self._size = self._batch
             if self._unroutable or self._refusals:
                 for each in deliveries:
                     self._unroutable.pop((each.log, each.position), None)

@@ -15,7 +15,7 @@ class Settings(Struct, frozen=True):
         replaces: A group by which it took them before it came to this store; it is given up.
         keep_s: How long an event that nobody waits for is kept.
         kept: How many events are kept at most; beyond it the oldest are given up.
-        batch: How many events are taken at a time.
+        batch: How many events are taken at a time, where the store does not want fewer.
         poll_s: How long a read waits for an event.
         in_flight: How many transactions may be queued and not yet durable.
         dedupe_s: How long dedupe keys and tombstones are remembered; it must outlast every redelivery.

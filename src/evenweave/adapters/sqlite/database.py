@@ -9,6 +9,7 @@ import apsw
 
 from evenweave.adapters.sqlite.connections import MEMORY, Reader, connect, connect_reader
 from evenweave.adapters.sqlite.errors import DatabaseClosed, DatabaseError, Dropped, RowRefused, explain
+from evenweave.adapters.sqlite.funnel import Funnel
 from evenweave.adapters.sqlite.lock import FileLock
 from evenweave.adapters.sqlite.migrations import Migrations, migrate
 from evenweave.adapters.sqlite.unit import Done, Row, Unit
@@ -41,8 +42,10 @@ class Database:
         self._writer: WriterThread | None = None
         if path is None:
             self._connection = connect(MEMORY)
+            self._funnel = Funnel(self._connection)
         else:
             self._writer = WriterThread(str(path), self._report, self.commits)
+            self._funnel = self._writer.funnel
             self._connection = connect_reader(str(path))
         self.reader = Reader(self._connection)
 
@@ -153,10 +156,11 @@ class Database:
         batch, self._gathered = self._gathered, []
         for unit in batch:
             unit.seal()
+            self._funnel.fill(unit)
         if self._writer is not None:
             self._writer.put(batch)
         elif batch:
-            self._deliver(len(batch), commit(self._connection, self.name, batch, self.commits))
+            self._deliver(len(batch), commit(self._funnel, self.name, batch, self.commits))
 
     def _report(self, length: int, outcome: Outcome) -> None:
         try:

@@ -18,12 +18,13 @@ class Unit:
     one unit; each learns of its end by `when_done`.
     """
 
-    __slots__ = ("before_commit", "listeners", "open", "statements")
+    __slots__ = ("before_commit", "listeners", "open", "statements", "values")
 
     def __init__(self) -> None:
         self.statements: dict[str, list[Row]] = {}
         self.listeners: list[Done] = []
         self.open = True
+        self.values: list[object] | None = None
         self.before_commit: Callable[[], None] | None = None
         """Called once when the database takes the unit; may still add rows. For rows of which only the last counts."""
 

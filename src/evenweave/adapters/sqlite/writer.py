@@ -1,5 +1,6 @@
 """The writer: commits units in groups, on a thread of its own, and keeps the WAL short."""
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +9,7 @@ import apsw
 
 from evenweave.adapters.sqlite.connections import connect
 from evenweave.adapters.sqlite.errors import DatabaseError, explain, is_data_error
+from evenweave.adapters.sqlite.funnel import Funnel
 from evenweave.adapters.sqlite.unit import Unit
 from evenweave.runtime.figures import Commits
 
@@ -19,14 +21,14 @@ Outcome = tuple[int, DatabaseError | None]
 """How many units of a batch were committed, and what ended it."""
 
 
-def commit(connection: apsw.Connection, name: str, batch: Sequence[Unit], commits: Commits) -> Outcome:
+def commit(funnel: Funnel, name: str, batch: Sequence[Unit], commits: Commits) -> Outcome:
     """Commit the units of `batch` in one transaction.
 
     Where the data of one is at fault, those before it are committed and it gets the error; where the file or the disk
     is, nothing is committed.
     """
     began_s = time.perf_counter()
-    outcome = _commit(connection, name, batch)
+    outcome = _commit(funnel, name, batch)
     if outcome[1] is None:
         commits.seconds.observe(time.perf_counter() - began_s)
         commits.rows.observe(sum(len(rows) for unit in batch for rows in unit.statements.values()))
@@ -35,8 +37,11 @@ def commit(connection: apsw.Connection, name: str, batch: Sequence[Unit], commit
     return outcome
 
 
-def _commit(connection: apsw.Connection, name: str, batch: Sequence[Unit]) -> Outcome:
+def _commit(funnel: Funnel, name: str, batch: Sequence[Unit]) -> Outcome:
+    connection = funnel.connection
     try:
+        if funnel.write(batch):
+            return len(batch), None
         connection.execute("begin immediate")
         for unit in batch:
             for sql, rows in unit.statements.items():
@@ -97,17 +102,18 @@ class WriterThread:
         self._commits = commits
         self._report = report
         self._connection = connect(path)
+        self.funnel = Funnel(self._connection)
         self._checkpointer = apsw.Connection(path)
         self._checkpointer.execute("pragma synchronous = full")
         self._checkpointer.execute("pragma checkpoint_fullfsync = on")
         self._guard = threading.Lock()
         self._pending: list[Unit] = []
-        self._wake = threading.Event()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._checkpoint_due = threading.Event()
         self._finish_checkpoint = False
+        self._pages = 0
         self._halted = False
         self._stopping = False
-        self._connection.set_wal_hook(self._watch_wal)
         self._threads = [
             threading.Thread(target=self._run, name="evenweave-writer", daemon=True),
             threading.Thread(target=self._checkpoint, name="evenweave-checkpoints", daemon=True),
@@ -119,19 +125,19 @@ class WriterThread:
         """Queue units, in order."""
         with self._guard:
             self._pending.extend(units)
-        self._wake.set()
+        self._wake.put(None)
 
     def resume(self) -> None:
         """Forget what is queued and go on, after a failure has been dealt with."""
         with self._guard:
             self._pending.clear()
             self._halted = False
-        self._wake.set()
+        self._wake.put(None)
 
     def stop(self) -> None:
         """Commit what is queued, end the threads, close the connections."""
         self._stopping = True
-        self._wake.set()
+        self._wake.put(None)
         self._checkpoint_due.set()
         for thread in self._threads:
             thread.join()
@@ -140,15 +146,15 @@ class WriterThread:
 
     def _run(self) -> None:
         while True:
-            self._wake.wait()
-            self._wake.clear()
+            self._wake.get()
             stopping = self._stopping
             while batch := self._take():
-                outcome = commit(self._connection, self._path, batch, self._commits)
+                outcome = commit(self.funnel, self._path, batch, self._commits)
                 if outcome[1] is not None:
                     with self._guard:
                         self._halted = True
                 self._report(len(batch), outcome)
+                self._watch_wal()
                 if self._finish_checkpoint:
                     # The rest of a checkpoint, a few pages: only without a writer does it reach the end of the WAL,
                     # which then starts over. PASSIVE waits for nobody.
@@ -164,10 +170,12 @@ class WriterThread:
             batch, self._pending = self._pending, []
             return batch
 
-    def _watch_wal(self, _connection: apsw.Connection, _schema: str, pages: int) -> int:
-        if pages >= CHECKPOINT_PAGES:
+    def _watch_wal(self) -> None:
+        """Count the pages that went into the WAL. A hook would have to wait for the interpreter once more."""
+        self._pages += self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, True)[0]
+        if self._pages >= CHECKPOINT_PAGES:
+            self._pages = 0
             self._checkpoint_due.set()
-        return 0
 
     def _checkpoint(self) -> None:
         self._checkpoint_due.wait()

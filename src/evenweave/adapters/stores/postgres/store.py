@@ -65,6 +65,7 @@ class PostgresStore:
 
     is_shared = True
     holds_log = False
+    batch = 256
 
     def __init__(self, url: str, clock: Clock, schema: str, *, tenant: str, hot: int, dial: Dial = connect) -> None:
         """Use `open` instead."""
