@@ -23,6 +23,7 @@ from evenweave.adapters.sqlite.errors import (
     Dropped,
     RowRefused,
 )
+from evenweave.adapters.sqlite.filter import KeyFilter
 from evenweave.adapters.sqlite.migrations import Migrations
 from evenweave.adapters.sqlite.unit import Done, Unit
 from evenweave.adapters.statements import load_statements
@@ -38,6 +39,7 @@ __all__ = [
     "DatabaseUnusable",
     "Done",
     "Dropped",
+    "KeyFilter",
     "Migrations",
     "Reader",
     "RowRefused",

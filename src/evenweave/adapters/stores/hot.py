@@ -6,6 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from evenweave.engine import Instance
 
 
@@ -43,6 +45,10 @@ class Hot:
     def is_pinned(self, id: str) -> bool:  # noqa: A002
         """Whether a transaction that is not yet durable wrote or removed the instance."""
         return id in self._pinned
+
+    def pinned(self) -> Iterable[str]:
+        """The instances that transactions which are not yet durable wrote or removed."""
+        return self._pinned.keys()
 
     def forget(self, id: str) -> None:  # noqa: A002
         """Forget a durable state."""

@@ -5,9 +5,8 @@ from functools import partial
 from hashlib import blake2b
 
 from evenweave.adapters.brokers.embedded.batch import Batch
-from evenweave.adapters.brokers.embedded.filter import KeyFilter
 from evenweave.adapters.brokers.embedded.log import Log
-from evenweave.adapters.sqlite import Database, DatabaseClosed, Unit, load_statements
+from evenweave.adapters.sqlite import Database, DatabaseClosed, KeyFilter, Unit, load_statements
 from evenweave.cloudevents import CloudEventError, Event, digest, encode
 from evenweave.ports.broker import Delivery, Refused, Unavailable
 from evenweave.ports.clock import Clock
@@ -58,7 +57,7 @@ class Intake:
         self._numbers = 0
         # Keys of events that are not committed yet: the overlay that every lookup consults before the store.
         self._keys: dict[bytes, Batch] = {}
-        self._known = KeyFilter(database.reader, tenant, clock, self._keys.keys)
+        self._known = KeyFilter(database.reader, [_SQL["keys"]], tenant, clock, self._keys.keys, first=b"")
 
     def prepare(self, channel: str, event: Event) -> Prepared:
         """Encode an event and make its keys. Raises `Refused` where it cannot go into the log."""

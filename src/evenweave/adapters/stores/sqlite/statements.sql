@@ -108,6 +108,12 @@ delete from inbox where tenant = ? and instance = ?
 select 1 from instances where tenant = ?1 and id = ?2
 union all select 1 from tombstones where tenant = ?1 and instance = ?2
 
+-- name: ids
+select id from instances where tenant = ? and id > ? order by id limit ?
+
+-- name: buried_ids
+select instance from tombstones where tenant = ? and instance > ? order by instance limit ?
+
 -- name: bury
 insert or ignore into tombstones (tenant, instance, at) values (?, ?, ?)
 

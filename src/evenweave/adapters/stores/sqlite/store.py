@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from evenweave.adapters.sqlite import DatabaseClosed, Dropped, Migrations, RowRefused, Unit, load_statements
+from evenweave.adapters.sqlite import DatabaseClosed, Dropped, KeyFilter, Migrations, RowRefused, Unit, load_statements
 from evenweave.adapters.stores.hot import Hot
 from evenweave.adapters.stores.overlay import Overlay
 from evenweave.adapters.stores.sqlite.lookups import Lookups
@@ -89,6 +89,8 @@ class SqliteStore:
         self.sql = load_statements(PACKAGE)
         self.overlay = Overlay()
         self.hot = Hot(hot)
+        pages = [self.sql["ids"], self.sql["buried_ids"]]
+        self.ids = KeyFilter(database.reader, pages, tenant, clock, self.hot.pinned, first="")
         self._on_outgoing: Callable[[Sequence[Outgoing]], None] | None = None
         self.log = log
         self._number = 0
@@ -141,6 +143,8 @@ class SqliteStore:
         self.kept_count += transaction.kept_delta
         for id_, instance in transaction.instances.items():
             self.hot.pin(id_, number, instance)
+            if instance is not None and instance.revision == 1:
+                self.ids.add(id_)
 
         def done(error: Exception | None) -> None:
             self._settle(transaction, error, future)

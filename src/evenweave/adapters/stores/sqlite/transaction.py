@@ -91,6 +91,8 @@ class SqliteTransaction:
         store = self._store
         if id in self.instances or store.hot.get(id) is not None or store.hot.is_gone(id):
             return True
+        if not store.ids.may_have(id):
+            return False
         return store.reader.value(store.sql["known"], (store.tenant, id)) is not None
 
     async def claimant(self, definition: str, key: str) -> str | None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from evenweave.adapters.brokers.embedded import MIGRATIONS, EmbeddedBroker
-from evenweave.adapters.brokers.embedded.filter import KeyFilter
 from evenweave.adapters.clocks import JumpingClock
-from evenweave.adapters.sqlite import Database, Unit
+from evenweave.adapters.sqlite import Database, KeyFilter, Unit
 
 COUNT = 5_000
+PAGES = ["select dedupe from broker_events where tenant = ? and dedupe > ? order by dedupe limit ?"]
 _INSERT = (
     "insert into broker_events (tenant, channel, dedupe, appended_ms, event) values ('default', 'a', ?, 0, x'7b7d')"
 )
@@ -44,7 +44,7 @@ async def test_nothing_in_the_log_is_ever_called_new(database: Database, slots: 
     """While it is built, after it was found too small, and when it is complete, no key that is there is denied."""
     clock = JumpingClock()
     pending = [_key(-1 % 2**32)]
-    filter_ = KeyFilter(database.reader, "default", clock, lambda: pending, slots)
+    filter_ = KeyFilter(database.reader, PAGES, "default", clock, lambda: pending, first=b"", slots=slots)
     added = list(range(2 * 10**6, 2 * 10**6 + 40))
     for step in range(20):
         pending.append(_key(added[step]))
@@ -59,7 +59,7 @@ async def test_nothing_in_the_log_is_ever_called_new(database: Database, slots: 
 async def test_a_filter_that_fills_is_built_anew(database: Database) -> None:
     """With ten times as many keys it still rules out nearly everything that is new."""
     clock = JumpingClock()
-    filter_ = KeyFilter(database.reader, "default", clock, list, 64)
+    filter_ = KeyFilter(database.reader, PAGES, "default", clock, list, first=b"", slots=64)
     clock.jump(1)
     more = Unit()
     for number in range(COUNT, 10 * COUNT):

@@ -1,0 +1,133 @@
+"""Telling that a key is new without asking the database."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import apsw
+
+from evenweave.adapters.sqlite.connections import Reader
+from evenweave.ports.clock import Clock, Timer
+
+_SLOTS_PER_KEY = 8
+_SLOTS = 2**20
+_MOST_SLOTS = 2**26
+_PAGE = 2_000
+_PAUSE_S = 0.005
+_LATER_S = 1.0
+_HALF = 32
+
+Key = bytes | str
+
+
+class KeyFilter:
+    """A Bloom filter over the keys of some tables: where it says no, they have none; else one has to look.
+
+    Nearly every event, and every instance that one starts, is new, and a look-up in a large index whose pages change
+    with every commit costs as much as all the rest of appending. The halves of a key's hash are two places, of a byte
+    each. Deleted keys stay until the filter is built anew, from the indexes, page by page between other things; until
+    the first one is complete everything is looked up.
+
+    Args:
+        reader: The database.
+        pages: A statement for each table, which yields its keys in order; its parameters are the tenant, the key to
+            begin behind, and how many are wanted.
+        tenant: The tenant.
+        clock: The time.
+        pending: The keys that are on their way into the database.
+        first: What is less than every key.
+        slots: Its size at first.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        pages: Sequence[str],
+        tenant: str,
+        clock: Clock,
+        pending: Callable[[], Iterable[Key]],
+        *,
+        first: Key,
+        slots: int = _SLOTS,
+    ) -> None:
+        self._reader = reader
+        self._pages = pages
+        self._tenant = tenant
+        self._clock = clock
+        self._pending = pending
+        self._first = first
+        self._places: bytearray | None = None
+        self._mask = 0
+        self._room = 0
+        self._next = bytearray()
+        self._next_keys = 0
+        self._table = 0
+        self._reached = first
+        self._timer: Timer | None = None
+        self._begin(slots)
+
+    def may_have(self, key: Key) -> bool:
+        """Tell whether the tables may have this key; never wrong where it says no."""
+        places = self._places
+        if places is None:
+            return True
+        found, mask = hash(key), self._mask
+        return bool(places[found & mask] and places[found >> _HALF & mask])
+
+    def add(self, key: Key) -> None:
+        """Take in a key that is about to be written."""
+        places = self._places
+        if places is not None:
+            found, mask = hash(key), self._mask
+            places[found & mask] = places[found >> _HALF & mask] = 1
+            self._room -= 1
+        if self._timer is not None:
+            self._add_next(key)
+        elif self._room < 0:
+            self._begin(len(self._next))
+
+    def close(self) -> None:
+        """Build no further."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _begin(self, slots: int) -> None:
+        self._next, self._next_keys = bytearray(slots), 0
+        self._table, self._reached = 0, self._first
+        for key in self._pending():
+            self._add_next(key)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._timer = None
+        try:
+            rows = self._reader.rows(self._pages[self._table], (self._tenant, self._reached, _PAGE))
+        except apsw.ConnectionClosedError:
+            return  # nobody asks any more
+        except apsw.Error:
+            # Whoever looks something up will be told; until this is complete everything is looked up.
+            self._timer = self._clock.call_later(_LATER_S, self._go_on)
+            return
+        for (key,) in rows:
+            self._add_next(key)
+        if len(rows) == _PAGE:
+            self._reached = rows[-1][0]
+        else:
+            self._table, self._reached = self._table + 1, self._first
+        if self._table < len(self._pages):
+            self._timer = self._clock.call_later(_PAUSE_S, self._go_on)
+            return
+        slots = len(self._next)
+        if self._next_keys * _SLOTS_PER_KEY > slots < _MOST_SLOTS:
+            # Counted now: what is twice the size holds them for a while.
+            wanted = slots
+            while wanted < min(self._next_keys * 2 * _SLOTS_PER_KEY, _MOST_SLOTS):
+                wanted *= 2
+            self._begin(wanted)
+            return
+        self._places, self._mask = self._next, slots - 1
+        # At the largest size it is renewed all the same, once as many keys have come as it has good places for.
+        self._room = max(slots // _SLOTS_PER_KEY - self._next_keys, slots // (2 * _SLOTS_PER_KEY))
+
+    def _add_next(self, key: Key) -> None:
+        found, mask = hash(key), len(self._next) - 1
+        self._next[found & mask] = self._next[found >> _HALF & mask] = 1
+        self._next_keys += 1
