@@ -18,6 +18,7 @@ class Batch:
 
     __slots__ = (
         "buried",
+        "channels",
         "cursors",
         "deliveries",
         "emptied",
@@ -35,6 +36,7 @@ class Batch:
         self.number = number
         self.deliveries: list[Delivery] = []
         self.keys: list[bytes] = []
+        self.channels: set[str] = set()
         self.emptied: list[tuple[str, int]] = []
         self.cursors: dict[Cursor, Group] = {}
         self.undos: dict[Group, list[Undo]] = {}

@@ -199,6 +199,7 @@ class EmbeddedBroker:
         for one in prepared:
             if not self._intake.find(one[4]):
                 self._intake.append(batch, one)
+        self._intake.announce(batch)
 
     # Readers
 
@@ -424,19 +425,18 @@ class EmbeddedBroker:
         if feed is not None:
             feed.wake()
 
-    def _on_append(self, channel: str) -> None:
+    def _on_append(self, channels: set[str]) -> None:
         for id_, feed in self._feeds.items():
             group = self._registry.get(id_)
-            if group is not None and channel in group.cursors:
+            if group is not None and not channels.isdisjoint(group.cursors):
                 feed.wake()
 
     def _on_commit(self, batch: Batch) -> None:
-        if not batch.deliveries:
+        if not batch.channels:
             return
-        channels = {delivery.channel for delivery in batch.deliveries}
         for id_ in self._pollers:
             group = self._registry.get(id_)
-            if group is not None and not channels.isdisjoint(group.cursors):
+            if group is not None and not batch.channels.isdisjoint(group.cursors):
                 self._wake(id_)
 
     def _on_failure(self, batch: Batch) -> None:

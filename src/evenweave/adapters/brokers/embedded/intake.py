@@ -26,7 +26,7 @@ Prepared = tuple[str, Event, bytes, bytes, bytes]
 class Intake:
     """Appends events to the log and writes cursors, one unit of work for each iteration of the loop.
 
-    `appended(channel)` is called before the unit is submitted, so that a reader in this process is woken before the
+    `appended(channels)` is called before the unit is submitted, so that a reader in this process is woken before the
     writer: what it makes of the event then shares the commit. `committed(batch)` and `failed()` follow the commit.
     """
 
@@ -39,7 +39,7 @@ class Intake:
         clock: Clock,
         rules: Rules,
         tally: Tally,
-        appended: Callable[[str], None],
+        appended: Callable[[set[str]], None],
         committed: Callable[[Batch], None],
         failed: Callable[[Batch], None],
     ) -> None:
@@ -124,7 +124,12 @@ class Intake:
         batch.keys.append(key)
         self._keys[key] = batch
         self._known.add(key)
-        self._appended(channel)
+        batch.channels.add(channel)
+
+    def announce(self, batch: Batch) -> None:
+        """Wake who reads what is not committed yet; before the batch is submitted."""
+        if batch.channels:
+            self._appended(batch.channels)
 
     def own(self) -> Batch:
         """Return the batch of this iteration of the loop. It must be submitted in the same stretch of code."""
@@ -142,6 +147,7 @@ class Intake:
 
     def submit(self, batch: Batch) -> None:
         """Hand the batch to the database, once."""
+        self.announce(batch)
         if batch.unit.before_commit is not None:
             return
         batch.unit.before_commit = partial(self._write_cursors, batch)
