@@ -38,7 +38,7 @@ async def run(text: str, data: dict[str, Any], outside: Outside) -> Any:
     plan = compile_swf08(document, loaded.workflow, {}).plan
     assert plan is not None
     functions = outside.open_functions()
-    performer = Performer(functions, outside.open_secrets(), Settings())
+    performer = Performer(functions, outside.open_secrets(), Settings(), lambda *_: plan)
     made = await drive(lambda now: Alone(plan, data, now=now), [], performer, Watch(jumps=True), timeout_s=20.0)
     await functions.close()
     assert made.instance.status == "completed", made.instance.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from function_server import asking
 
@@ -112,6 +113,22 @@ async def test_grpc_method_gets_a_message_and_gives_one(orders: Orders) -> None:
     request = asking("file://orders.proto#Orders#Add", given, type="rpc", auth=Auth("a", "bearer", {"token": "t"}))
     assert await orders.functions.call(request) == {"totalCount": 3, "kind": "GIFT", "paid": False}
     assert (orders.metadata["idempotency-key"], orders.metadata["authorization"]) == ("i:7", "Bearer t")
+
+
+async def test_grpc_method_is_that_of_the_definitions_own_files(orders: Orders) -> None:
+    """What the definition carries is read, whatever is in the folder by now; names in it lead nowhere else."""
+    (orders.folder / "orders.proto").write_text(PROTO.replace("rpc Add (Order)", "rpc Append (Order)"))
+    request = asking("file://orders.proto#Orders#Add", {"id": "o1", "counts": [1, 2]}, type="rpc")
+    with pytest.raises(CallFailed, match='no method "Add"'):
+        await orders.functions.call(request)
+    carried = {"orders.proto": PROTO.replace("kinds.proto", "more/kinds.proto"), "more/kinds.proto": KINDS}
+    own = msgspec.structs.replace(request, files={"file://orders.proto": carried})
+    assert (await orders.functions.call(own))["totalCount"] == 3
+    for bad in ({"../orders.proto": PROTO}, {"/tmp/orders.proto": PROTO}, {"a.proto": 1}, {}, "text", {".": PROTO}):
+        own = msgspec.structs.replace(request, files={"file://orders.proto": bad})
+        with pytest.raises(CallFailed) as raised:
+            await orders.functions.call(own)
+        assert raised.value.error == "document"
 
 
 async def test_grpc_stream_of_answers_is_an_array(orders: Orders) -> None:

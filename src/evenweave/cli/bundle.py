@@ -107,7 +107,7 @@ class Bundle(Mapping[str, Document]):
             place = Path(name).resolve()
             if not place.is_relative_to(self._folder) or not place.is_file():
                 return None
-            document = self._given.places.get(place) or source.load(name, read_bytes(place)).document
+            document = self._given.places.get(place) or _read(name, place)
         except (OSError, ValueError):  # a name that no file can have, a file that cannot be read
             return None
         if document is not None:
@@ -128,6 +128,14 @@ class Assembled(Document):
             if pointer.startswith(f"{uri}#"):
                 return part.diagnostic(code, pointer[len(uri) + 1 :], message, **more)
         return super().diagnostic(code, pointer, message, **more)
+
+
+def _read(name: str, place: Path) -> Document | None:
+    """A file as the document that it is; of a .proto file the value is its text."""
+    data = read_bytes(place)
+    if not name.endswith(".proto"):
+        return source.load(name, data).document
+    return source.plain(name, data)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -222,14 +222,17 @@ class _Checking:
         if self._profile is not None and self._profile != document.value.get(swf08.PROFILE, "default"):
             file.alone = swf08.name_profile(document, self._profile)
             parts = {swf08.PROFILE: self._profile}
+        files = dict(read.workflow.files)
         schema = read.workflow.data_input_schema
-        if read.workflow.resources or (schema is not None and schema.content is not None):
+        if schema is not None and schema.content is not None:
+            uri = schema.schema.partition("#")[0]
+            held_by = bundle.find(uri)
+            if held_by is not None:
+                files[uri] = held_by.value
+        if files:
+            parts[swf08.FILES] = {**document.value.get(swf08.FILES, {}), **files}
+        if read.workflow.resources or files:
             parts |= {each.name: _content(each.name, each.value) for each in read.workflow.resources}
-            if schema is not None and schema.content is not None:
-                uri = schema.schema.partition("#")[0]
-                held_by = bundle.find(uri)
-                if held_by is not None:
-                    parts[swf08.FILES] = {**document.value.get(swf08.FILES, {}), uri: held_by.value}
             file.alone = msgspec.json.encode({**document.value, **parts})
             held = {each.uri: bundle.find(each.uri) for each in read.workflow.resources}
             document = Assembled(document, {uri: part for uri, part in held.items() if part is not None})

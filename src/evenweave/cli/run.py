@@ -97,7 +97,7 @@ def run(
         def start(now: float) -> Family:
             return Family(plan, given, subflows=others, now=now, id=instance_id, headers=dict(headers))
 
-        alone = asyncio.run(_drive(start, came, outside, Watch(jumps=clock == "jump"), timeout))
+        alone = asyncio.run(_drive(start, came, outside, Watch(jumps=clock == "jump"), timeout, [plan, *others]))
         for event in alone.published:
             write(cloudevents.encode(event) + b"\n")
     sys.exit(_report(alone))
@@ -144,11 +144,19 @@ def _events(given: tuple[Any, ...]) -> list[Came]:
 
 
 async def _drive(
-    start: Callable[[float], Family], came: Sequence[Came], outside: Outside, watch: Watch, timeout_s: float
+    start: Callable[[float], Family],
+    came: Sequence[Came],
+    outside: Outside,
+    watch: Watch,
+    timeout_s: float,
+    plans: Sequence[Plan],
 ) -> Family:
+    def find(definition: str, _digest: str) -> Plan | None:
+        return next((plan for plan in reversed(plans) if plan.id == definition), None)
+
     functions = outside.open_functions()
     try:
-        performer = Performer(functions, outside.open_secrets(), Settings())
+        performer = Performer(functions, outside.open_secrets(), Settings(), find)
         return await drive(start, came, performer, watch, timeout_s=timeout_s)
     finally:
         await functions.close()

@@ -92,6 +92,7 @@ class Invocation(Struct, array_like=True, frozen=True):
         timeout_s: How long it may take, in seconds; ``None`` is the worker's own limit.
         repeat: Whether it may be made again when nobody knows whether it was made.
         waits: Whether somebody waits for the result.
+        digest: Of what the instance runs: with it go the documents that functions are called by.
     """
 
     key: str
@@ -108,6 +109,7 @@ class Invocation(Struct, array_like=True, frozen=True):
     timeout_s: float | None = None
     repeat: bool = True
     waits: bool = True
+    digest: str = ""
 
 
 def render(template: Template, data: Any, scope: evaluate.Scope) -> Values:

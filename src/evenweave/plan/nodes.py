@@ -450,6 +450,7 @@ class Plan:
         secrets: The names of the secrets that ``$SECRETS`` yields, in the arguments of calls and in credentials.
         unites_arrays: Merging concatenates arrays; else a new array replaces the old one.
         schedule: When instances are started by time.
+        files: The documents that its functions are called by, by URI: those that are a part of it.
         aside: The nodes of the outermost scope that may run before the end of an instance whose time is over: no way
             leads to them, and they compensate nothing. Position by the name that the definition gives them.
     """
@@ -468,6 +469,7 @@ class Plan:
     unites_arrays: bool = True
     schedule: Schedule | None = None
     aside: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def accepts(self) -> tuple[Accept, ...]:

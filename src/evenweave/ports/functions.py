@@ -13,7 +13,7 @@ from evenweave.engine.calling import Invocation  # noqa: TC001 - part of a reque
 from evenweave.errors import EvenweaveError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class CallFailed(EvenweaveError):
@@ -51,12 +51,16 @@ class Request(Struct, frozen=True):
         arguments: The arguments; none where the invocation has none.
         auth: The credentials.
         timeout_s: How long the call may take.
+        files: The documents that are a part of the definition, by the URI that operations name them by: OpenAPI as
+            plain JSON, for rpc the text of each .proto file by its name, the one that is meant first. What is not among
+            them is looked for elsewhere.
     """
 
     invocation: Invocation
     arguments: Any
     auth: Auth | None
     timeout_s: float
+    files: Mapping[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"Request({self.invocation.key!r}, {self.invocation.operation!r})"

@@ -9,7 +9,7 @@ Nothing here opens a file: the caller reads it and names it. ::
 
 from evenweave.source import pointer
 from evenweave.source.diagnostic import Diagnostic, Severity, Span, has_errors, ordered, strict, to_json
-from evenweave.source.document import Dialect, Document, Loaded, Part, decode, dialect, load
+from evenweave.source.document import Dialect, Document, Loaded, Part, decode, dialect, load, plain
 from evenweave.source.rendering import render
 from evenweave.source.spelling import closest
 
@@ -27,6 +27,7 @@ __all__ = [
     "has_errors",
     "load",
     "ordered",
+    "plain",
     "pointer",
     "render",
     "strict",

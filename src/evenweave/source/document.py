@@ -124,6 +124,17 @@ class Document:
         return place, key
 
 
+def plain(name: str, data: bytes) -> Document | None:
+    """Return a text that is no YAML and no JSON as a document, whose value is the text; None where it cannot be one."""
+    if len(data) > MAX_BYTES:
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+    return Document(name, text, text, "yaml", Place(0, len(text)))
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What :func:`load` made of a file: a document, or None and at least one error.

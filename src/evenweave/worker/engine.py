@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from evenweave.definitions.swf08 import Profile
     from evenweave.engine.causes import Command
+    from evenweave.plan.nodes import Plan
     from evenweave.ports.broker import Broker, Subscription
     from evenweave.ports.catalog import Catalog
     from evenweave.ports.clock import Clock
@@ -102,7 +103,7 @@ class Engine:
         self._timers = Timers(self._mover, clock)
         self._retention = Retention(self._mover, clock)
         self._children = Children(self._mover, clock)
-        self._calls = Calls(self._mover, clock, Performer(functions, secrets, self.settings))
+        self._calls = Calls(self._mover, clock, Performer(functions, secrets, self.settings, self._find_plan))
         self._mover.spans = spans
         self._mover.on_called = self._calls.add
         self._mover.on_withdrawn = self._calls.withdraw
@@ -144,6 +145,9 @@ class Engine:
         self._serve("schedules", self._scheduling.run)
         if self._retention.wanted:
             self._serve("retention", self._retention.run)
+
+    def _find_plan(self, definition: str, digest: str) -> Plan | None:
+        return self._mover.definitions.plan(definition, digest)
 
     async def stop(self) -> None:
         """Stop taking anything; what was queued is the store's to write."""

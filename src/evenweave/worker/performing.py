@@ -19,6 +19,7 @@ from evenweave.ports.functions import Auth, CallFailed, Request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from evenweave.engine.burst import FindPlan
     from evenweave.engine.calling import Invocation, Values
     from evenweave.ports.functions import Functions, Secrets
     from evenweave.worker.settings import Settings
@@ -29,9 +30,17 @@ HIDDEN = "***"
 
 
 class Performer:
-    """Performs calls; nothing that goes wrong with one escapes it, but for its being cancelled."""
+    """Performs calls; nothing that goes wrong with one escapes it, but for its being cancelled.
 
-    def __init__(self, functions: Functions, secrets: Secrets, settings: Settings) -> None:
+    Args:
+        functions: What makes them.
+        secrets: Where the secrets of their arguments are.
+        settings: Their limits.
+        find_plan: Finds the plan of a definition and a digest, for the documents that are a part of it.
+    """
+
+    def __init__(self, functions: Functions, secrets: Secrets, settings: Settings, find_plan: FindPlan) -> None:
+        self._find_plan = find_plan
         self._functions = functions
         self._secrets = secrets
         self._settings = settings
@@ -75,9 +84,11 @@ class Performer:
                     "secret", f'the properties of the auth definition "{invocation.auth.name}" are no object'
                 )
             auth = Auth(invocation.auth.name, invocation.auth.scheme, properties)
+        plan = self._find_plan(invocation.definition, invocation.digest)
+        files = {} if plan is None else plan.files
         try:
             async with asyncio.timeout(timeout_s):
-                result = await self._functions.call(Request(invocation, arguments, auth, timeout_s))
+                result = await self._functions.call(Request(invocation, arguments, auth, timeout_s, files))
         except TimeoutError:
             raise timed_out(invocation, timeout_s) from None
         try:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from evenweave.definitions.swf08.documents import find_documents
 from evenweave.definitions.swf08.grammar import definition_shape
 from evenweave.definitions.swf08.lint import check
 from evenweave.definitions.swf08.model import FunctionDef, Resource, Workflow
@@ -98,7 +99,17 @@ def _filled(workflow: Workflow, reader: Reader, written: dict[str, Any]) -> Work
     schema = workflow.data_input_schema
     if schema is not None:
         schema = msgspec.structs.replace(schema, content=_content(schema.schema, reader, written))
-    return msgspec.structs.replace(workflow, functions=functions, resources=resources, data_input_schema=schema)
+    embedded = written.get(FILES)
+    files = find_documents(functions, embedded if isinstance(embedded, dict) else {}, lambda uri: _value(uri, reader))
+    return msgspec.structs.replace(
+        workflow, functions=functions, resources=resources, data_input_schema=schema, files=files
+    )
+
+
+def _value(uri: str, reader: Reader) -> Any:
+    """What a file holds, or None."""
+    document = reader.find(uri)
+    return None if document is None else document.value
 
 
 def _content(uri: str, reader: Reader, written: dict[str, Any]) -> Any:

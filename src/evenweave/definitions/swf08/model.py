@@ -140,12 +140,12 @@ class Workflow(Node, frozen=True, kw_only=True):
 
     Normal form: `id` is the definition's name, whether written as `id` or as `key`; `start` names the first state
     where none is given; `resources` lists the parts that other documents hold, their content already in place;
-    `profile` is the profile that it was read by.
+    `profile` is the profile that it was read by; `files` are the documents that its functions are called by, by URI.
     """
 
     exactly_one: ClassVar[tuple[tuple[str, ...], ...]] = (("id", "key"),)
     additional: ClassVar[bool] = True
-    filled: ClassVar[tuple[str, ...]] = ("ref", "resources", "profile")
+    filled: ClassVar[tuple[str, ...]] = ("ref", "resources", "profile", "files")
 
     id: Annotated[str, Property(doc="Unique id of the workflow.", min_length=1)] = ""
     key: Annotated[str, Property(doc="Domain-specific id of the workflow.", min_length=1)] | None = None
@@ -181,6 +181,7 @@ class Workflow(Node, frozen=True, kw_only=True):
     states: Annotated[tuple[State, ...], Property(doc="The states.", min_items=1)]
     resources: tuple[Resource, ...] = ()
     profile: str = "default"
+    files: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @classmethod
     def complete(cls, values: dict[str, Any], written: Mapping[str, Any]) -> None:

@@ -91,6 +91,7 @@ def _ask(burst: Burst, fiber: Fiber, node: Call, function: Function, activation:
         timeout_s=function.timeout_s,
         repeat=function.repeat,
         waits=node.wait,
+        digest=burst.plan.digest,
     )
     burst.effects.append(Invoke(activation, invocation))
     if not node.wait:

@@ -86,6 +86,7 @@ def compile(  # noqa: A001 - the room is a compiler
         secrets=workflow.secrets,
         unites_arrays=workflow.profile != "sonataflow",
         schedule=schedule,
+        files=workflow.files,
         aside=_find_aside(workflow, nodes, first),
     )
     return Compiled(plan, diagnostics)

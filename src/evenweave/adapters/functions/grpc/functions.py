@@ -50,7 +50,8 @@ class GrpcFunctions:
         invocation = request.invocation
         uri, _, rest = invocation.operation.partition("#")
         name, _, method_name = rest.partition("#")
-        path = self._place(uri)
+        part = request.files.get(uri)
+        path = self._place(uri) if part is None else self._protos.place(uri, part)
         service = await self._protos.find(path, path.parent, name)
         method = service.methods_by_name.get(method_name)
         if method is None:
@@ -81,6 +82,7 @@ class GrpcFunctions:
         for channel in self._channels.values():
             await channel.close()
         self._channels.clear()
+        self._protos.close()
 
     def _channel(self, server: str) -> Any:
         url = urlsplit(self._route(server if "://" in server else f"http://{server}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +25,39 @@ class Protos:
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[int, list[Service]]] = {}
+        self._written: dict[str, Path] = {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def place(self, uri: str, files: Any) -> Path:
+        """The file of a definition's own: written where the compiler reads it, with those that it imports.
+
+        Args:
+            uri: What the definition calls it.
+            files: The text of each file by its name; the first one is meant.
+
+        Raises:
+            CallFailed: That is not what they are, or a name leads elsewhere.
+        """
+        if not isinstance(files, dict) or not files or not all(isinstance(text, str) for text in files.values()):
+            raise CallFailed("document", f'the document "{uri}" of the definition is no .proto file')
+        key = hashlib.blake2b(json.dumps(files).encode(), digest_size=16).hexdigest()
+        if key not in self._written:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="evenweave-")
+            folder = Path(self._folder.name, key).resolve()
+            paths = [(folder / name).resolve() for name in files]
+            if not all(path.is_relative_to(folder) and path != folder for path in paths):
+                raise CallFailed("document", f'the document "{uri}" of the definition has names that lead elsewhere')
+            for path, text in zip(paths, files.values(), strict=True):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, "utf-8")
+            self._written[key] = paths[0]
+        return self._written[key]
+
+    def close(self) -> None:
+        """Let go of what was written."""
+        if self._folder is not None:
+            self._folder.cleanup()
 
     async def find(self, path: Path, folder: Path, name: str) -> Service:
         """The service of a name, with or without its package.

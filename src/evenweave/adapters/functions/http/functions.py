@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenweave.adapters.functions.http import graphql, odata, openapi, rest
 from evenweave.adapters.functions.http.auth import Authenticator
+from evenweave.adapters.functions.http.documents import Found
 from evenweave.ports.functions import CallFailed
 
 if TYPE_CHECKING:
@@ -63,9 +64,18 @@ class HttpFunctions:
         async def credentials() -> Any:
             return await self.authenticator.headers(request.auth)
 
-        found = await self._documents.find(uri, credentials)
+        found = await self._find(request, uri, credentials)
         base = LOCALHOST if "localhost" in self._client.resolve else found.origin or LOCALHOST
         return openapi.prepare(openapi.find(found.value, name), arguments, base, given=given)
+
+    async def _find(self, request: Request, uri: str, credentials: Any) -> Found:
+        """The document of an operation: the one that is a part of the definition, else what is there now."""
+        part = request.files.get(uri)
+        if part is None:
+            return await self._documents.find(uri, credentials)
+        if not isinstance(part, dict):
+            raise CallFailed("document", f'the document "{uri}" of the definition is no object')
+        return Found(part, "")
 
     async def _send(self, request: Request, prepared: Prepared) -> Answer:
         """Send it with the credentials; a token that is refused is asked for once more."""
