@@ -16,7 +16,7 @@ CONTRACTS = {
     "client": "A service's client stands on floor 0 alone",
     "apart": "jq and cloudevents could be packages of their own",
     "adapters": "Adapters are independent of each other",
-    "composition": "Only app.py names an adapter",
+    "composition": "Only app names an adapter",
     "pure": "Floors 0 to 3 do no input or output and read no clock",
 }
 PLANTS = [

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from evenweave.definitions.swf08 import Profile
     from evenweave.engine.causes import Command
     from evenweave.plan.nodes import Plan
-    from evenweave.ports.broker import Broker, Subscription
+    from evenweave.ports.broker import Broker
     from evenweave.ports.catalog import Catalog
     from evenweave.ports.clock import Clock
     from evenweave.ports.functions import Functions, Secrets
@@ -67,7 +67,6 @@ class Engine:
         clock: The time.
         settings: Bounds and times.
         reader: How the broker's log is read: as a feed where it is in the same database, else over the port.
-        subscribed: Told of the engine's own subscription whenever it changes.
         spans: Makes spans of bursts.
         functions: Makes the calls to functions outside.
         secrets: Where the secrets of those calls are.
@@ -81,7 +80,6 @@ class Engine:
         clock: Clock,
         *,
         reader: Reader,
-        subscribed: Callable[[Subscription], None],
         settings: Settings | None = None,
         tenant: str = "default",
         spans: Spans | None = None,
@@ -97,7 +95,7 @@ class Engine:
         self._failing: set[str] = set()
         self._log = structlog.get_logger("evenweave.engine")
         self._mover = Mover(store, clock, self.settings, tenant=tenant, definitions=Definitions([]))
-        self._registrar = Registrar(self._mover, broker, catalog, clock, reader=reader, subscribed=subscribed)
+        self._registrar = Registrar(self._mover, broker, catalog, clock, reader=reader)
         self.archive = Archive(self._mover)
         self.workshop = Workshop(self._mover, self._registrar)
         self._timers = Timers(self._mover, clock)

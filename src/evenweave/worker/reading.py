@@ -35,6 +35,9 @@ class Reader(Protocol):
     def epoch(self) -> int:
         """See the class."""
 
+    def subscribed(self, subscription: Subscription) -> None:
+        """The engine's own group was given channels, or is another one: read it from now on."""
+
     async def read(self, limit: int) -> Sequence[Delivery]:
         """The next events; may be none. They are of the epoch at the moment of return."""
 
@@ -74,6 +77,9 @@ class FeedReader:
     def epoch(self) -> int:
         """See `Reader`."""
         return self._feed.epoch
+
+    def subscribed(self, subscription: Subscription) -> None:
+        """Nothing is to do: the feed is of a group, whatever its channels."""
 
     async def read(self, limit: int) -> Sequence[Delivery]:
         """See `Reader`."""

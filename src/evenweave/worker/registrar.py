@@ -63,7 +63,6 @@ class Registrar:
         clock: Clock,
         *,
         reader: Reader,
-        subscribed: Callable[[Subscription], None],
     ) -> None:
         self._mover = mover
         self._store = mover.store
@@ -71,7 +70,6 @@ class Registrar:
         self._catalog = catalog
         self._clock = clock
         self._reader = reader
-        self._subscribed = subscribed
         self._lock = asyncio.Lock()
         self._reconcile = asyncio.Event()
         self._agreed = asyncio.Event()
@@ -173,7 +171,7 @@ class Registrar:
                     await self._clean_up()
                     subscription = await self._subscribe(self._mover.definitions)
                     if subscription is not None:
-                        self._subscribed(subscription)
+                        self._reader.subscribed(subscription)
                     await self._unsubscribe_superfluous()
             except (BrokerError, StoreRefused, StoreUnavailable) as error:
                 failures += 1
@@ -278,7 +276,7 @@ class Registrar:
         moved = await self._mover.move(work, definitions=wanted, queued=self._reader.reset)
         await moved.durable
         if subscription is not None:
-            self._subscribed(subscription)
+            self._reader.subscribed(subscription)
 
     async def _subscribe(self, wanted: Definitions) -> Subscription | None:
         channels = sorted(wanted.channels())

@@ -126,7 +126,6 @@ class Worker:
             world.catalog,
             clock,
             reader=reader,
-            subscribed=reader.subscribed,
             settings=settings,
             functions=outside.open_functions(),
             secrets=outside.open_secrets(),
