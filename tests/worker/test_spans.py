@@ -111,3 +111,51 @@ def test_spans_are_made_where_they_are_asked_for() -> None:
         spans.stop()
     with pytest.raises(TracingMissing, match="carrier-pigeon"):
         open_spans(asked=True, environment={"OTEL_TRACES_EXPORTER": "carrier-pigeon"})
+
+
+NEW = {"name": "start", "type": "event", "onEvents": [{"eventRefs": ["New"]}]}
+CALL = {"name": "call", "type": "operation", "actions": [{"subFlowRef": "child"}]}
+TOLD = {"name": "Told", "type": "told", "kind": "produced"}
+SAID = {"name": "Said", "type": "said", "kind": "produced"}
+
+
+def saying(name: str, event: str, **rest: Any) -> dict[str, Any]:
+    """A state that publishes an event at its end."""
+    return {"name": name, "type": "inject", "data": {}, "end": {"produceEvents": [{"eventRef": event}], **rest}}
+
+
+async def register_family(house: House) -> None:
+    """A parent, its subflow, and what goes on for that; each of the last two publishes."""
+    await house.register(flow("parent", NEW, CALL, saying("tell", "Told"), events=[consumed("New"), TOLD]))
+    await house.register(flow("child", saying("say", "Said", continueAs="next"), events=[SAID]))
+    await house.register(flow("next", saying("say", "Said"), events=[SAID]))
+
+
+async def test_trace_goes_to_subflows_and_what_goes_on_and_back() -> None:
+    """Without spans the subflow publishes in the trace of the event that started its parent, and so does each after."""
+    clock = JumpingClock()
+    whole = await Whole.start(None, clock=clock)
+    try:
+        house = House(whole, clock)
+        await register_family(house)
+        await house.publish(event("1", "new", traceparent=INCOMING, tracestate="a=b"))
+        assert await house.statuses() == ["completed"] * 3
+        published = [*await house.log("said"), *await house.log("told")]
+        assert [(each["traceparent"], each["tracestate"]) for each in published] == [(INCOMING, "a=b")] * 3
+        await house.publish(event("2", "new"))
+        assert ["traceparent" in each for each in await house.log("said")] == [True, True, False, False]
+    finally:
+        await whole.stop()
+
+
+async def test_spans_of_a_family_are_one_trace(house: House, exporter: Any) -> None:
+    """The span of a subflow's beginning is a child of its parent's; the parent goes on below the last one's."""
+    await register_family(house)
+    await house.publish(event("1", "new", traceparent=INCOMING))
+    spans = exporter.get_finished_spans()
+    family = [span for span in spans if span.name != "burst order"]
+    assert [span.name for span in family] == ["burst parent", "burst child", "burst next", "burst parent"]
+    assert {f"{span.context.trace_id:032x}" for span in family} == {TRACE}
+    ids = [f"{span.context.span_id:016x}" for span in family]
+    assert [parent_id(span) for span in family] == [PARENT, *ids[:3]]
+    assert [each["traceparent"].split("-")[2] for each in await house.log("said")] == ids[1:3]

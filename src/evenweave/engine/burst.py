@@ -209,6 +209,7 @@ class Burst:
                     gathering.gather(self, cause)
                     return True
                 self.turn("start")
+                self.carry_from(cause)
                 begin(self, cause)
             case Deadline():
                 if status == "running":
@@ -233,6 +234,7 @@ class Burst:
                     self.wake()
                 elif status not in {"waiting", "faulted"}:
                     return False
+                self.carry_from(cause)
                 if not child.arrive(self, cause):
                     return False
             case Called():
@@ -468,6 +470,17 @@ class Burst:
     def carry(self, event: dict[str, Any]) -> None:
         """Let the events that are published from here on carry the trace of the event that caused them."""
         self.trace = (event.get("traceparent"), event.get("tracestate"))
+
+    def carry_from(self, cause: Begin | ChildEnded) -> None:
+        """The same of another instance, where that was in a trace."""
+        if cause.traceparent:
+            self.trace = cause.traceparent, cause.tracestate or None
+
+    @property
+    def context(self) -> tuple[str, str]:
+        """The traceparent and tracestate for another instance; empty where there are none."""
+        parent, state = self.trace
+        return parent if isinstance(parent, str) else "", state if isinstance(state, str) else ""
 
     def task(self, fiber: Fiber) -> Frame | None:
         """The frame of the task around: its activation is what triggers carry and replies echo."""

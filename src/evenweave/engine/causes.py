@@ -47,6 +47,8 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
         compensating: Where compensation began, of a fork in the middle of it.
         lifetime: How long it may take, where the instance that it goes on for says so.
         gathered: All the events that started it, by the accept of its await that each is for; nothing where it was one.
+        traceparent: The trace context of the instance that started it, or that it goes on for; so is ``tracestate``.
+            Empty where there is none.
     """
 
     input: Any
@@ -64,6 +66,8 @@ class Begin(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag="beg
     compensating: str = ""
     lifetime: Lifetime | None = None
     gathered: dict[int, dict[str, Any]] = {}
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class Arrival(Struct, frozen=True, tag_field="cause", tag="arrival"):
@@ -133,6 +137,7 @@ class ChildEnded(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag
         data: Its output, where it completed.
         type: The type of its reason, where it did not.
         title: What its reason says.
+        traceparent: The trace context that it ended in; so is ``tracestate``. Empty where there is none.
     """
 
     activation: int
@@ -142,6 +147,8 @@ class ChildEnded(Struct, frozen=True, omit_defaults=True, tag_field="cause", tag
     data: Any = None
     type: str = ""
     title: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class Unknown(Struct, frozen=True, tag_field="cause", tag="unknown"):

@@ -251,7 +251,7 @@ class Batch:
                     working.claims.append(effect.key)
                     transaction.claim(definition, effect.key, instance.id)
                 case Launch():
-                    notices.launch(self, instance, effect)
+                    notices.launch(self, working, effect)
                 case Dismiss():
                     notices.dismiss(self, instance, effect)
                 case Invoke():
@@ -378,7 +378,7 @@ class Batch:
                 instance.held = 0
             self.ended.append(instance)
         if instance.parent is not None and instance.status != working.before:
-            notices.tell_parent(self, instance)
+            notices.tell_parent(self, working)
         step = working.burst.close([])
         guilty = _last_of(working.causes)
         try:

@@ -43,11 +43,16 @@ class Launched(Struct, frozen=True):
     begin: Begin
 
 
-def launch(batch: Batch, instance: Instance, effect: Launch) -> None:
-    """Let another instance be started."""
+def launch(batch: Batch, working: Working, effect: Launch) -> None:
+    """Let another instance be started, in the trace of this one."""
+    instance = working.instance
     found = batch.definitions.find(effect.definition, effect.version)
     digest = "" if found is None else found.row.digest
-    launched = Launched(effect.definition, effect.version, digest, effect.begin)
+    begin = effect.begin
+    if working.span is not None:
+        traceparent, tracestate = working.span.context
+        begin = msgspec.structs.replace(begin, traceparent=traceparent, tracestate=tracestate)
+    launched = Launched(effect.definition, effect.version, digest, begin)
     leave(batch, identity.of_child(batch.tenant, instance.id, effect.n), "begin", _ENCODE(launched))
 
 
@@ -57,10 +62,13 @@ def dismiss(batch: Batch, instance: Instance, effect: Dismiss) -> None:
     tell(batch, identity.of_child(batch.tenant, instance.id, effect.n), "cancel", command)
 
 
-def tell_parent(batch: Batch, instance: Instance) -> None:
+def tell_parent(batch: Batch, working: Working) -> None:
     """Tell the instance that started this one how it ended, or that it stopped with a fault."""
+    instance = working.instance
     ended = describe_end(instance)
     if ended is not None and instance.parent is not None:
+        traceparent, tracestate = working.burst.context if working.span is None else working.span.context
+        ended = msgspec.structs.replace(ended, traceparent=traceparent, tracestate=tracestate)
         tell(batch, instance.parent[0], "ended", ended)
 
 

@@ -98,6 +98,11 @@ class BurstSpan:
         self.causes = [_describe(cause)]
         self._carrier = carrier
 
+    @property
+    def context(self) -> tuple[str, str]:
+        """The traceparent and tracestate of the span, for another instance."""
+        return self._carrier.get("traceparent", ""), self._carrier.get("tracestate", "")
+
     def mark(self, event: dict[str, Any]) -> None:
         """Let an event that the burst publishes carry the span's trace context, instead of its cause's."""
         event.pop("tracestate", None)
@@ -146,9 +151,12 @@ def _open_exporter(kind: str) -> Any:
 
 
 def _carrier(cause: Cause) -> dict[str, str]:
-    """The trace context of a cause; of a deadline or a command there is none."""
-    event = getattr(cause, "event", None) or {}
-    return {name: event[name] for name in ("traceparent", "tracestate") if isinstance(event.get(name), str)}
+    """The trace context of a cause: of its event, or of another instance; a deadline or a command has none."""
+    names = ("traceparent", "tracestate")
+    event = getattr(cause, "event", None)
+    if event is None:
+        return {name: value for name in names if (value := getattr(cause, name, ""))}
+    return {name: event[name] for name in names if isinstance(event.get(name), str)}
 
 
 def _describe(cause: Cause) -> str:

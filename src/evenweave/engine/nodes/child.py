@@ -35,7 +35,14 @@ def enter(burst: Burst, fiber: Fiber, node: Child) -> AnyNode | None:
     burst.check_room(1)
     activation, n = burst.take(), burst.take()
     mode = "terminate" if node.with_parent else "continue"
-    begin = Begin(data, parent=(instance.id, activation, mode), depth=instance.depth + 1)
+    traceparent, tracestate = burst.context
+    begin = Begin(
+        data,
+        parent=(instance.id, activation, mode),
+        depth=instance.depth + 1,
+        traceparent=traceparent,
+        tracestate=tracestate,
+    )
     burst.effects.append(Launch(n, node.definition, node.version, begin))
     if not node.wait:
         if node.with_parent:

@@ -32,6 +32,7 @@ def enter(burst: Burst, fiber: Fiber, node: ContinueAs) -> AnyNode | None:
     burst.check_room(1)
     burst.take()
     n = burst.take()
+    traceparent, tracestate = burst.context
     begin = Begin(
         data,
         parent=instance.parent,
@@ -39,6 +40,8 @@ def enter(burst: Burst, fiber: Fiber, node: ContinueAs) -> AnyNode | None:
         depth=instance.depth,
         bursts=instance.bursts + 1,
         lifetime=lifetime.of(burst.plan, node),
+        traceparent=traceparent,
+        tracestate=tracestate,
     )
     burst.effects.append(Launch(n, node.definition, node.version, begin))
     instance.continued = n
