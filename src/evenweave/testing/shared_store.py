@@ -12,19 +12,15 @@ and find on its second try what the first one left.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
-from evenweave.engine import Fiber, Frame, Instance, codec
 from evenweave.ports.store import DefinitionRow, Expected, StoreConflict, Wait
+from evenweave.testing.store.rows import list_kept, make_event, make_instance, save
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from evenweave.ports.store import Kept, Store, Transaction
-
-_CAUSES = msgspec.msgpack.encode([])
+    from evenweave.ports.store import Store, Transaction
 
 
 class Pair(Protocol):
@@ -49,15 +45,15 @@ class SharedStoreContract:
         """Two workers that step the same state do not both write it, expected or not; the loser sees the winner's."""
         assert pair.one.is_shared
         made = pair.one.begin()
-        _save(made, _instance("i"))
+        save(made, make_instance("i"))
         await made.queue()
         for announced in (False, True):
             first, second = await _begin(pair, Expected(instances=["i"]) if announced else None)
             states = [await each.instance("i") for each in (first, second)]
             assert all(state is not None for state in states)
             revision = states[0].revision + 1  # type: ignore[union-attr]
-            _save(first, _instance("i", revision=revision, number=revision))
-            _save(second, _instance("i", revision=revision, number=-1))
+            save(first, make_instance("i", revision=revision, number=revision))
+            save(second, make_instance("i", revision=revision, number=-1))
             await first.queue()
             assert await _is_conflict(second)
             again = pair.two.begin()
@@ -85,11 +81,11 @@ class SharedStoreContract:
             assert not await first.known(name)
             assert not await second.known(name)
             for each in (first, second):
-                _save(each, _instance(name, status="completed"))
+                save(each, make_instance(name, status="completed"))
             await first.queue()
             if name == "deleted":
                 removing = pair.one.begin()
-                removing.remove_instance(_instance(name, status="completed"), 1.0)
+                removing.remove_instance(make_instance(name, status="completed"), 1.0)
                 await removing.queue()
             assert await _is_conflict(second)
             again = pair.two.begin()
@@ -101,7 +97,7 @@ class SharedStoreContract:
         first, second = await _begin(pair, Expected(claims=[("d", "k")]))
         for number, each in enumerate((first, second)):
             assert await each.claimant("d", "k") is None
-            _save(each, _instance(f"i{number}"))
+            save(each, make_instance(f"i{number}"))
             each.claim("d", "k", f"i{number}")
         await first.queue()
         assert await _is_conflict(second)
@@ -115,11 +111,11 @@ class SharedStoreContract:
             for each in (keeping, waiting):
                 await each.expect(Expected(waits=[("d", channel, key)]))
             assert not list(await keeping.waits("d", channel, key))
-            keeping.keep("d", channel, key, _event("early"), 50.0)
+            keeping.keep("d", channel, key, make_event("early"), 50.0)
             wait = Wait(f"i{number}", 3, 0)
-            _save(waiting, _instance(wait.instance))
+            save(waiting, make_instance(wait.instance))
             waiting.listen("d", channel, key, wait)
-            assert await _kept(waiting, "d", channel, key or None) == []
+            assert await list_kept(waiting, "d", channel, key or None) == []
             order = (keeping, waiting) if event_first else (waiting, keeping)
             await order[0].queue()
             assert await _is_conflict(order[1])
@@ -127,7 +123,7 @@ class SharedStoreContract:
             await again.expect(Expected(waits=[("d", channel, key)]))
             if event_first:
                 assert again.kept_count > 0
-                assert [each.event["id"] for each in await _kept(again, "d", channel, key or None)] == ["early"]
+                assert [each.event["id"] for each in await list_kept(again, "d", channel, key or None)] == ["early"]
             else:
                 assert list(await again.waits("d", channel, key)) == [wait]
 
@@ -143,7 +139,7 @@ class SharedStoreContract:
                     each.unmatched("d", channel, key)
             for each, channel, key in zip(made, reversed(channels), (mine, theirs), strict=True):
                 name = f"i-{channel}"
-                _save(each, _instance(name))
+                save(each, make_instance(name))
                 each.listen("d", channel, key, Wait(name, 3, 0))
             await made[0].queue()
             assert await _is_conflict(made[1])
@@ -153,14 +149,14 @@ class SharedStoreContract:
     async def test_what_nobody_waits_for_is_no_conflict(self, pair: Pair) -> None:
         """A worker that found nobody is not refused for waits that it knew, or that are somewhere else."""
         before = pair.two.begin()
-        _save(before, _instance("known"))
+        save(before, make_instance("known"))
         before.listen("d", "c", "", Wait("known", 3, 0))
         await before.queue()
         looking, other = pair.one.begin(), pair.two.begin()
         assert list(await looking.waits("d", "c", "")) == [Wait("known", 3, 0)]
         looking.unmatched("d", "c", "")
-        _save(looking, _instance("i"))
-        _save(other, _instance("other"))
+        save(looking, make_instance("i"))
+        save(other, make_instance("other"))
         other.listen("d", "c", "k", Wait("other", 3, 0))
         await other.queue()
         assert not await _is_conflict(looking)
@@ -170,8 +166,8 @@ class SharedStoreContract:
         keeping, waiting = pair.one.begin(), pair.two.begin()
         for key in ("k", ""):
             assert not list(await keeping.waits("d", "c", key))
-        keeping.keep("d", "c", "k", _event("early"), 50.0)
-        _save(waiting, _instance("i"))
+        keeping.keep("d", "c", "k", make_event("early"), 50.0)
+        save(waiting, make_instance("i"))
         waiting.listen("d", "c", "", Wait("i", 3, 0))
         await keeping.queue()
         assert await _is_conflict(waiting)
@@ -183,11 +179,11 @@ class SharedStoreContract:
             keeping, waiting = await _begin(pair, Expected(waits=[("d", channel, "k"), ("d", channel, "")]))
             for key in ("k", ""):
                 assert not list(await keeping.waits("d", channel, key))
-            keeping.keep("d", channel, "", _event("early"), 50.0)
-            _save(waiting, _instance(f"i{number}"))
+            keeping.keep("d", channel, "", make_event("early"), 50.0)
+            save(waiting, make_instance(f"i{number}"))
             waiting.listen("d", channel, "k", Wait(f"i{number}", 3, 0))
             for key in ("k", "") if asking else ():
-                assert await _kept(waiting, "d", channel, key) == []
+                assert await list_kept(waiting, "d", channel, key) == []
             order = (keeping, waiting) if event_first else (waiting, keeping)
             await order[0].queue()
             assert await _is_conflict(order[1])
@@ -200,25 +196,25 @@ class SharedStoreContract:
         for key in ("", "k"):
             waiting, later = pair.one.begin(), pair.one.begin()
             wait = Wait(f"i{key}", 3, 0)
-            _save(waiting, _instance(wait.instance))
+            save(waiting, make_instance(wait.instance))
             waiting.listen("d", f"c{key}", key, wait)
-            assert await _kept(waiting, "d", f"c{key}", key or None) == []
+            assert await list_kept(waiting, "d", f"c{key}", key or None) == []
             keeping = pair.two.begin()
             assert not list(await keeping.waits("d", f"c{key}", key))
-            keeping.keep("d", f"c{key}", key, _event("early"), 50.0)
+            keeping.keep("d", f"c{key}", key, make_event("early"), 50.0)
             await keeping.queue()
-            assert len(await _kept(later, "d", f"c{key}", key or None)) == 1
+            assert len(await list_kept(later, "d", f"c{key}", key or None)) == 1
             first, second = waiting.queue(), later.queue()
             assert await _has_conflict(first)
             assert await _has_conflict(second)
 
             keeping, later = pair.two.begin(), pair.two.begin()
             assert not list(await keeping.waits("d", f"e{key}", key))
-            keeping.keep("d", f"e{key}", key, _event("early"), 50.0)
+            keeping.keep("d", f"e{key}", key, make_event("early"), 50.0)
             waiting = pair.one.begin()
-            _save(waiting, _instance(wait.instance))
+            save(waiting, make_instance(wait.instance))
             waiting.listen("d", f"e{key}", key, wait)
-            assert await _kept(waiting, "d", f"e{key}", key or None) == []
+            assert await list_kept(waiting, "d", f"e{key}", key or None) == []
             await waiting.queue()
             assert list(await later.waits("d", f"e{key}", key)) == [wait]
             first, second = keeping.queue(), later.queue()
@@ -230,29 +226,29 @@ class SharedStoreContract:
         made, keeping = pair.one.begin(), pair.two.begin()
         assert made.kept_count == 0
         for name in ("k", "l"):
-            _save(made, _instance(name))
+            save(made, make_instance(name))
             made.listen("d", "c", name, Wait(name, 3, 0))
-        made.keep("d", "c", "", _event("own"), 50.0)
-        assert await _kept(made, "d", "c", "l") == []
+        made.keep("d", "c", "", make_event("own"), 50.0)
+        assert await list_kept(made, "d", "c", "l") == []
         async for kept in made.kept("d", "c", ""):
             assert kept.event["id"] == "own"
             break  # it takes this one
         for key in ("k", ""):
             assert not list(await keeping.waits("d", "c", key))
-        keeping.keep("d", "c", "", _event("early"), 50.0)
+        keeping.keep("d", "c", "", make_event("early"), 50.0)
         await keeping.queue()
         assert await _is_conflict(made)
 
     async def test_event_that_comes_between_two_looks_of_a_batch_is_a_conflict(self, pair: Pair) -> None:
         """A batch that looks twice where meanwhile an event, or a wait, has come is told so, not misled."""
         made, keeping = pair.one.begin(), pair.two.begin()
-        assert await _kept(made, "d", "c", "k") == []
-        keeping.keep("d", "c", "k", _event("early"), 50.0)
+        assert await list_kept(made, "d", "c", "k") == []
+        keeping.keep("d", "c", "k", make_event("early"), 50.0)
         await keeping.queue()
-        assert await _has_conflict(_kept(made, "d", "c", None))
+        assert await _has_conflict(list_kept(made, "d", "c", None))
         made, waiting = pair.one.begin(), pair.two.begin()
         assert not list(await made.waits("d", "e", "k"))
-        _save(waiting, _instance("i"))
+        save(waiting, make_instance("i"))
         waiting.listen("d", "e", "k", Wait("i", 3, 0))
         await waiting.queue()
         assert await _has_conflict(made.waits("d", "e", "k"))
@@ -263,11 +259,11 @@ class SharedStoreContract:
             key = f"k{number}"
             keeping, starting = await _begin(pair, Expected(claims=[("d", key)]))
             assert await keeping.claimant("d", key) is None
-            keeping.keep("d", "any", key, _event("early"), 50.0)
+            keeping.keep("d", "any", key, make_event("early"), 50.0)
             assert await starting.claimant("d", key) is None
-            _save(starting, _instance(f"i{number}"))
+            save(starting, make_instance(f"i{number}"))
             starting.claim("d", key, f"i{number}")
-            assert await _kept(starting, "d", None, key) == []
+            assert await list_kept(starting, "d", None, key) == []
             order = (keeping, starting) if event_first else (starting, keeping)
             await order[0].queue()
             assert await _is_conflict(order[1])
@@ -275,15 +271,15 @@ class SharedStoreContract:
     async def test_kept_event_is_given_once(self, pair: Pair) -> None:
         """Two workers that give out the same kept event: one is refused."""
         made = pair.one.begin()
-        made.keep("d", "c", "", _event("kept"), 50.0)
+        made.keep("d", "c", "", make_event("kept"), 50.0)
         await made.queue()
         first, second = pair.one.begin(), pair.two.begin()
         for each in (first, second):
-            (kept,) = await _kept(each, "d", "c", None)
+            (kept,) = await list_kept(each, "d", "c", None)
             each.unkeep("d", kept)
         await first.queue()
         assert await _is_conflict(second)
-        assert await _kept(pair.two.begin(), "d", "c", None) == []
+        assert await list_kept(pair.two.begin(), "d", "c", None) == []
 
     async def test_batch_by_older_definitions_is_a_conflict(self, pair: Pair) -> None:
         """What was made with a table of definitions that is not the newest any more is made again."""
@@ -293,13 +289,13 @@ class SharedStoreContract:
         defining.rely(version)
         stale.rely(version)
         defining.define(DefinitionRow("d", "1", "x", "d.yaml", "text", b"{}", 1.0))
-        _save(stale, _instance("i"))
+        save(stale, make_instance("i"))
         await defining.queue()
         assert await _is_conflict(stale)
         assert await pair.two.version() == version + 1
         fresh = pair.two.begin()
         fresh.rely(version + 1)
-        _save(fresh, _instance("i"))
+        save(fresh, make_instance("i"))
         await fresh.queue()
 
     async def test_definition_with_a_live_instance_is_not_removed(self, pair: Pair) -> None:
@@ -308,7 +304,7 @@ class SharedStoreContract:
         made.define(DefinitionRow("d", "1", "x", "d.yaml", "text", b"{}", 1.0))
         await made.queue()
         made = pair.two.begin()
-        _save(made, _instance("i"))
+        save(made, make_instance("i"))
         await made.queue()
         removing = pair.one.begin()
         removing.remove_definition("d", "x")
@@ -319,7 +315,7 @@ class SharedStoreContract:
         """What a worker has to publish no other one sees, until it is gone: then one that lives takes it over."""
         made = pair.one.begin()
         for number in range(3):
-            made.publish("i", "out", _event(str(number)))
+            made.publish("i", "out", make_event(str(number)))
         await made.queue()
         assert list(await pair.two.adopt(10)) == []
         assert list(await pair.two.outbox(0, 10)) == []
@@ -348,21 +344,3 @@ async def _has_conflict(work: Awaitable[object]) -> bool:
     except StoreConflict as error:
         return not error.own
     return False
-
-
-def _instance(id: str, *, status: Any = "waiting", revision: int = 1, number: int = 1) -> Instance:  # noqa: A002
-    fibers = [Fiber(1, 0, 0, [Frame("/states/0", 1, {"n": number})], "await")]
-    data = {"n": number}
-    return Instance("default", id, "d", "1", "x", status, 1.0, 2.0, revision=revision, data=data, fibers=fibers)
-
-
-def _save(transaction: Transaction, instance: Instance) -> None:
-    transaction.save(instance, codec.encode(instance), _CAUSES)
-
-
-def _event(name: str) -> dict[str, Any]:
-    return {"specversion": "1.0", "id": name, "source": "/s", "type": "t", "data": {"n": name}}
-
-
-async def _kept(transaction: Transaction, definition: str, channel: str | None, key: str | None) -> list[Kept]:
-    return [kept async for kept in transaction.kept(definition, channel, key)]
