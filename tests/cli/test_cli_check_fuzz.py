@@ -17,6 +17,7 @@ from evenweave.cli.files import all_diagnostics, check_files, check_schemas, ren
 from evenweave.definitions.swf08 import Profile
 from evenweave.errors import InvalidDocument, UnknownOperation
 from evenweave.plan.operation import Operation
+from evenweave.worker.definitions import Definitions
 from evenweave.worker.registration import prepare, restore
 
 MANY = 20 if os.environ.get("EVENWEAVE_SLOW") else 1
@@ -73,7 +74,7 @@ def survives(path: Path, profiles: tuple[Profile | None, ...] = (None, "default"
             assert (file.plan is None) or file.valid
             data = file.data if file.alone is None else file.alone
             try:
-                registered, warnings = asyncio.run(prepare(path.name, data, EmptyCatalog(), now=0.0))
+                registered, warnings = asyncio.run(prepare(path.name, data, EmptyCatalog(), Definitions([]), now=0.0))
             except InvalidDocument as error:
                 refused = error.diagnostics
             else:
