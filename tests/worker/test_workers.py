@@ -92,3 +92,27 @@ async def test_what_a_worker_that_is_gone_had_to_publish_is_published(shop: Shop
         return not await two.reader.rows("select 1 from outbox")  # type: ignore[attr-defined]
 
     await until(is_empty)
+
+
+async def test_batch_that_looks_things_up_in_vain_is_done_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conflict in the middle of a batch is no fault of the event that it came to: nothing is parked or lost."""
+    from evenweave.adapters.stores.postgres.transaction import PostgresTransaction
+    from evenweave.ports.store import StoreConflict
+
+    look, refused = PostgresTransaction.known, 0
+
+    async def refuse(self: PostgresTransaction, id: str) -> bool:  # noqa: A002
+        nonlocal refused
+        refused += 1
+        if refused <= 3:
+            raise StoreConflict("planted")
+        return await look(self, id)
+
+    monkeypatch.setattr(PostgresTransaction, "known", refuse)
+    await shop.workers[0].engine.register("order.yaml", make_definition("order"))
+    for number in range(3):
+        await shop.order(number)
+    await until(lambda: len(set(shop.shipped)) >= 3)
+    assert refused > 3
+    assert await shop.workers[0].engine.parked() == []
+    assert {each.status for each in await shop.instances()} == {"completed"}

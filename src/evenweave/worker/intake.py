@@ -194,8 +194,8 @@ class Intake:
             return
         try:
             outcome = await route(batch, delivery.channel, event, delivery.digest)
-        except (Poisoned, StoreUnavailable):
-            raise
+        except (Poisoned, StoreUnavailable, StoreRefused):
+            raise  # neither is the event's fault; what was looked up may have changed between two looks
         except Exception as error:
             raise _Unroutable(delivery, f"{type(error).__name__}: {error}") from error
         batch.tally.take(delivery.channel, outcome)
