@@ -5,7 +5,7 @@ of the outside. The same instance and causes give the same effects, byte for byt
 counted.
 """
 
-from evenweave.engine.burst import Burst, Step, start, step
+from evenweave.engine.burst import Burst, Step
 from evenweave.engine.causes import (
     Arrival,
     Begin,
@@ -33,6 +33,7 @@ from evenweave.engine.effects import (
 )
 from evenweave.engine.instance import Fiber, Frame, Instance, Reason, Status, fresh
 from evenweave.engine.limits import LIMITS, Limits
+from evenweave.engine.stepping import start, step
 
 __all__ = [
     "LIMITS",

@@ -16,10 +16,10 @@ from evenweave.engine.nodes import AGAIN, ENTER
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from evenweave.engine.burst import FindPlan
     from evenweave.engine.causes import Cause
     from evenweave.engine.instance import Fiber, Frame, Instance, Opening
     from evenweave.engine.limits import Limits
+    from evenweave.engine.progress import FindPlan
     from evenweave.plan.nodes import AnyNode, Plan
 
 What = Literal["entered", "ran", "left", "dropped", "faulted", "published"]

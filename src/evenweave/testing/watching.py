@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evenweave.engine import LIMITS, Command, Publish, codec
-from evenweave.engine.burst import no_other
+from evenweave.engine.progress import no_other
 from evenweave.engine.recording import RecordedBurst, Recorder
 from evenweave.plan.nodes import Await, Do, Emit, Fork, Loop
 from evenweave.testing.history import Moment

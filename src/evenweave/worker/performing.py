@@ -19,8 +19,8 @@ from evenweave.ports.functions import Auth, CallFailed, Request
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from evenweave.engine.burst import FindPlan
     from evenweave.engine.calling import Invocation, Values
+    from evenweave.engine.progress import FindPlan
     from evenweave.ports.functions import Functions, Secrets
     from evenweave.worker.settings import Settings
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evenweave.engine import Instance
-    from evenweave.engine.burst import FindPlan
     from evenweave.engine.limits import Limits
+    from evenweave.engine.progress import FindPlan
     from evenweave.ports.store import HistoryEntry
 
 _CAUSES = msgspec.msgpack.Decoder(list[Cause])
