@@ -9,8 +9,8 @@ from evenweave.engine import codec
 from evenweave.engine.burst import LIMITS
 from evenweave.errors import EvenweaveError
 from evenweave.ports.store import DefinitionRow, HistoryEntry
+from evenweave.testing.simulation.compiling import restore
 from evenweave.testing.simulation.workload import KINDS, Order
-from evenweave.worker.registration import restore
 from evenweave.worker.replay import agree, replay
 
 if TYPE_CHECKING:

@@ -23,11 +23,19 @@ def play(seeds: list[int], workers: int) -> list[Outcome]:
     return [run(seed, workers=workers or 1 + seed % 3) for seed in seeds]
 
 
-def play_all(first: int, seeds: int, workers: int, seconds: float) -> Iterator[Outcome]:
-    """Play seeds in parallel, a few at a time, until there are no more or the time is over."""
+def play_all(first: int, seeds: int, workers: int, seconds: float, processes: int = 0) -> Iterator[Outcome]:
+    """Play seeds in parallel, a few at a time, until there are no more or the time is over.
+
+    Args:
+        first: The first seed.
+        seeds: How many; 0 is as many as fit.
+        workers: How many share a database; 0 is one to three in turn.
+        seconds: Begin no more after this time; 0 is never.
+        processes: In how many at once; 0 is one for each core.
+    """
     until = time.monotonic() + seconds if seconds else float("inf")
     left = iter(range(first, first + seeds)) if seeds else count(first)
-    processes = os.cpu_count() or 1
+    processes = processes or os.cpu_count() or 1
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         running: list[Future[list[Outcome]]] = []
         while True:

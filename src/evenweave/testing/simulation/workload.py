@@ -148,10 +148,11 @@ class Order(NamedTuple):
 
 
 def orders(drawn: random.Random, count: int, during_s: float) -> list[Order]:
-    """Draw orders."""
+    """Draw orders: of all kinds or of a few, so that more of them have to do with one another."""
     made = []
+    kinds = drawn.sample(sorted(KINDS), drawn.randint(1, len(KINDS)))
     for number in range(count):
-        kind = drawn.choice(sorted(KINDS))
+        kind = drawn.choice(kinds)
         at = drawn.random() * during_s
         events = []
         for type_ in (KINDS[kind].starts, *KINDS[kind].later):

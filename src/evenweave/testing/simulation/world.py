@@ -26,6 +26,7 @@ from evenweave.errors import EvenweaveError
 from evenweave.testing.simulation import workload
 from evenweave.testing.simulation.chance import Chance
 from evenweave.testing.simulation.checking import check
+from evenweave.testing.simulation.compiling import compiled_once
 from evenweave.testing.simulation.network import UnreliableBroker
 from evenweave.testing.simulation.server import SimulatedServer
 from evenweave.testing.simulation.time import PROCESS, SimulatedClock, Stalled, VirtualLoop
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
     from evenweave.ports.broker import Broker
 
 ORDERS = 12
-DURING_S = 6.0
+DURING_S = (1.0, 3.0, 6.0)
+"""In so much time the orders come: the less, the more of them meet in one batch."""
+
+KILLED_S = 3.0
 PATIENCE_S = 240.0
 """So long, in virtual time, nothing may stand between the last mishap and the end of the last order."""
 
@@ -173,7 +177,7 @@ class World:
             for at, channel, event in order.events
         ]
         for _ in range(kills):
-            await asyncio.sleep(self.chance.random.random() * DURING_S / 2)
+            await asyncio.sleep(self.chance.random.random() * KILLED_S)
             await self._kill()
         await asyncio.gather(*publishing)
         self.chance.calm = True
@@ -272,10 +276,10 @@ def run(
     chance = Chance(seed, mishaps=mishaps)
     loop = VirtualLoop()
     world = World(loop, chance, workers)
-    made = workload.orders(chance.random, orders, DURING_S)
+    made = workload.orders(chance.random, orders, chance.random.choice(DURING_S))
     drawn = chance.random.randint(0, 3) if kills is None else kills
     asyncio.set_event_loop(loop)
-    with _listening() as failures:
+    with _listening() as failures, compiled_once():
         try:
             wrong = loop.run_until_complete(asyncio.wait_for(world.play(made, drawn), AT_MOST_S))
         except Stalled as error:
