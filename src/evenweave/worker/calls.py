@@ -15,8 +15,8 @@ import structlog
 from evenweave.engine import calling
 from evenweave.engine.codec import UnreadableState
 from evenweave.ports.store import PendingCall, StoreRefused, StoreUnavailable
-from evenweave.worker.batch import Block
-from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.delay import Failures
+from evenweave.worker.halving import halve
 from evenweave.worker.performing import unknown_outcome
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from evenweave.engine import Called
     from evenweave.engine.calling import Invocation
     from evenweave.ports.clock import Clock, Timer
-    from evenweave.worker.batch import Batch
+    from evenweave.worker.batch import Batch, Block
     from evenweave.worker.mover import Mover
     from evenweave.worker.performing import Performer
 
@@ -73,7 +73,7 @@ class Calls:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        failures = 0
+        failures = Failures(self._clock, self._log)
         while True:
             self._wake.clear()
             try:
@@ -81,11 +81,9 @@ class Calls:
                     await self._look()
                 while self._outcomes:
                     await self._consume(list(self._outcomes)[:AT_ONCE])
-                failures = 0
+                failures.end()
             except (StoreRefused, StoreUnavailable) as error:
-                failures += 1
-                self._log.warning("calls wait for the store", error=str(error))
-                await pause(self._clock, after_failures(failures))
+                await failures.wait("calls wait for the store", error)
                 continue
             await self._wake.wait()
 
@@ -150,26 +148,16 @@ class Calls:
     # Results.
 
     async def _consume(self, keys: Sequence[Key]) -> None:
-        """Consume results in one transaction; where the store refuses it, halve until the guilty one stands alone."""
-        try:
-            await self._consume_in_one(keys)
-        except StoreRefused as error:
-            if not error.own:
-                raise
-            if len(keys) > 1:
-                await self._consume(keys[: len(keys) // 2])
-                await self._consume(keys[len(keys) // 2 :])
-                return
-            self._log.error("the result of a call cannot be written", instance=keys[0][0], error=str(error))
-            try:
-                await self._consume_in_one(keys, Block(str(error), suspend=True))
-            except StoreRefused as again:
-                if not again.own:
-                    raise
-                # Its row stays, and the call is made again at the next start.
-                self._outcomes.pop(keys[0], None)
+        # The row of one that cannot be written stays, and the call is made again at the next start.
+        await halve(keys, self._consume_in_one, accuse=self._accuse, give_up=self._drop)
 
-    async def _consume_in_one(self, keys: Sequence[Key], block: Block | None = None) -> None:
+    def _accuse(self, key: Key, error: StoreRefused) -> None:
+        self._log.error("the result of a call cannot be written", instance=key[0], error=str(error))
+
+    def _drop(self, key: Key) -> None:
+        self._outcomes.pop(key, None)
+
+    async def _consume_in_one(self, keys: Sequence[Key], block: Block | None) -> None:
         async def work(batch: Batch) -> None:
             for key in keys:
                 if key in self._outcomes:

@@ -12,8 +12,8 @@ from evenweave.engine import Arrival, Cause, ChildEnded
 from evenweave.engine.codec import UnreadableState
 from evenweave.ports.store import Expected, StoreRefused, StoreUnavailable
 from evenweave.worker import identity
-from evenweave.worker.batch import Block
-from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.delay import Failures
+from evenweave.worker.halving import halve
 from evenweave.worker.notices import Launched, leave, tell
 from evenweave.worker.routing import give_or_hold
 from evenweave.worker.working import OPEN
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from evenweave.ports.clock import Clock
     from evenweave.ports.store import Notice
-    from evenweave.worker.batch import Batch
+    from evenweave.worker.batch import Batch, Block
     from evenweave.worker.mover import Mover
 
 AT_ONCE = 256
@@ -54,7 +54,7 @@ class Children:
 
     async def run(self) -> None:
         """Serve until cancelled: first what an earlier run left."""
-        failures = 0
+        failures = Failures(self._clock, self._log)
         read: int | None = 0
         while True:
             try:
@@ -64,11 +64,9 @@ class Children:
                 self._wake.clear()
                 while self._waiting:
                     await self._move(list(self._waiting)[:AT_ONCE])
-                failures = 0
+                failures.end()
             except (StoreRefused, StoreUnavailable) as error:
-                failures += 1
-                self._log.warning("notices wait for the store", error=str(error))
-                await pause(self._clock, after_failures(failures))
+                await failures.wait("notices wait for the store", error)
                 continue
             if self._mover.store.is_shared:
                 read = await self._wait_for_others()
@@ -91,26 +89,16 @@ class Children:
         return found[-1][0] if found else None
 
     async def _move(self, instances: Sequence[str]) -> None:
-        """Move them in one transaction; where the store refuses it, halve until the guilty one stands alone."""
-        try:
-            await self._move_in_one(instances)
-        except StoreRefused as error:
-            if not error.own:
-                raise
-            if len(instances) > 1:
-                await self._move(instances[: len(instances) // 2])
-                await self._move(instances[len(instances) // 2 :])
-                return
-            self._log.error("a notice cannot be taken", instance=instances[0], error=str(error))
-            try:
-                await self._move_in_one(instances, Block(str(error), suspend=True))
-            except StoreRefused as again:
-                if not again.own:
-                    raise
-                # It stays in the store, and is found again at the next start.
-                self._waiting.pop(instances[0], None)
+        # What cannot be taken stays in the store, and is found again at the next start.
+        await halve(instances, self._move_in_one, accuse=self._accuse, give_up=self._drop)
 
-    async def _move_in_one(self, instances: Sequence[str], block: Block | None = None) -> None:
+    def _accuse(self, instance: str, error: StoreRefused) -> None:
+        self._log.error("a notice cannot be taken", instance=instance, error=str(error))
+
+    def _drop(self, instance: str) -> None:
+        self._waiting.pop(instance, None)
+
+    async def _move_in_one(self, instances: Sequence[str], block: Block | None) -> None:
         async def work(batch: Batch) -> None:
             await batch.transaction.expect(Expected(instances=instances))
             for instance in instances:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import structlog
 
 from evenweave.ports.broker import BrokerError, Refused, UnknownSubscription
-from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.delay import Failures, pause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +49,8 @@ class LeaseReader:
         self._anew = asyncio.Event()
         self._poll: asyncio.Future[list[Delivery]] | None = None
         self._doubtful = False
-        self._failures = 0
         self._log = structlog.get_logger("evenweave.leasing")
+        self._failures = Failures(clock, self._log)
 
     def subscribed(self, subscription: Subscription) -> None:
         """The group was given channels: take their events from now on."""
@@ -91,12 +91,9 @@ class LeaseReader:
             self._subscription = ""
             raise
         except BrokerError as error:
-            self._failures += 1
-            delay_s = after_failures(self._failures)
-            self._log.warning("taking events waits for the broker", error=str(error), delay_s=round(delay_s, 2))
-            await pause(self._clock, delay_s)
+            await self._failures.wait("taking events waits for the broker", error)
             return ()
-        self._failures = 0
+        self._failures.end()
         until = self._clock.monotonic() + HELD_S
         for delivery in deliveries:
             self._in_hand[delivery.lease] = (delivery, until)

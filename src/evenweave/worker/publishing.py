@@ -13,7 +13,7 @@ from evenweave.engine.causes import Command
 from evenweave.engine.life import allows
 from evenweave.ports.broker import Refused, Unavailable
 from evenweave.ports.store import StoreRefused, StoreUnavailable
-from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.delay import Failures, after_failures, pause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ class Publishing:
     async def run(self) -> None:
         """Serve until cancelled; begins with what an earlier run left."""
         self._loaded = False
-        failures = 0
+        failures = Failures(self._clock, self._log)
         while True:
             self._wake.clear()
             while self._waiting or self._sent or not self._loaded:
@@ -93,15 +93,10 @@ class Publishing:
                         await self._load()
                     await self._publish(list(islice(self._waiting, AT_ONCE)))
                 except (Unavailable, StoreUnavailable, StoreRefused) as error:
-                    failures += 1
                     self._mover.figures.retries += 1
-                    delay_s = after_failures(failures)
-                    self._log.warning(
-                        "publishing waits", error=str(error), waiting=self.backlog, delay_s=round(delay_s, 2)
-                    )
-                    await pause(self._clock, delay_s)
+                    await failures.wait("publishing waits", error, waiting=self.backlog)
                 else:
-                    failures = 0
+                    failures.end()
             await self._wake.wait()
 
     async def _load(self) -> None:

@@ -9,7 +9,7 @@ import structlog
 
 from evenweave.ports.broker import BrokerError, Refused, UnknownSubscription
 from evenweave.ports.store import Position
-from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.delay import Failures, pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -117,8 +117,8 @@ class LogReader:
         self._durable: dict[str, tuple[str, int]] = {}
         self._acknowledge = asyncio.Event()
         self._changed = asyncio.Event()
-        self._failures = 0
         self._log = structlog.get_logger("evenweave.reading")
+        self._failures = Failures(clock, self._log)
 
     def subscribed(self, subscription: Subscription) -> None:
         """The group was given channels: read them from now on."""
@@ -151,16 +151,13 @@ class LogReader:
             self._subscription = ""
             raise
         except BrokerError as error:
-            self._failures += 1
-            delay_s = after_failures(self._failures)
-            self._log.warning("reading waits for the broker", error=str(error), delay_s=round(delay_s, 2))
-            await pause(self._clock, delay_s)
+            await self._failures.wait("reading waits for the broker", error)
             return ()
         finally:
             changed.cancel()
             if not reading.done():
                 reading.cancel()
-        self._failures = 0
+        self._failures.end()
         if epoch != self.epoch or self._after is None:
             return ()
         for delivery in deliveries:

@@ -15,7 +15,7 @@ from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import BrokerError
 from evenweave.ports.store import Position, StoreRefused, StoreUnavailable
 from evenweave.worker.definitions import Definitions, Registered
-from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.delay import Failures
 from evenweave.worker.refusals import NotFound
 from evenweave.worker.registration import invalid, prepare, restore
 
@@ -162,7 +162,7 @@ class Registrar:
 
     async def run(self) -> None:
         """Make the Runtime's list agree with the definitions, now and whenever it may not; until cancelled."""
-        failures = 0
+        failures = Failures(self._clock, self._log)
         while True:
             await self._reconcile.wait()
             self._reconcile.clear()
@@ -174,18 +174,15 @@ class Registrar:
                         self._reader.subscribed(subscription)
                     await self._unsubscribe_superfluous()
             except (BrokerError, StoreRefused, StoreUnavailable) as error:
-                failures += 1
-                delay_s = after_failures(failures)
                 self._reconcile.set()
-                self._log.warning("subscribing waits", error=str(error), delay_s=round(delay_s, 2))
-                await pause(self._clock, delay_s)
+                await failures.wait("subscribing waits", error)
             else:
-                failures = 0
+                failures.end()
                 self._agreed.set()
 
     async def watch(self) -> None:
         """Take up what other workers change in the definitions, until cancelled."""
-        failures = 0
+        failures = Failures(self._clock, self._log)
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -194,12 +191,10 @@ class Registrar:
                     async with self._alone():
                         pass
             except StoreUnavailable as error:
-                failures += 1
                 self._changed.set()
-                self._log.warning("definitions wait for the store", error=str(error))
-                await pause(self._clock, after_failures(failures))
+                await failures.wait("definitions wait for the store", error)
             else:
-                failures = 0
+                failures.end()
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

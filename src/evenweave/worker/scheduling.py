@@ -14,7 +14,7 @@ import structlog
 from evenweave.engine import Begin
 from evenweave.ports.store import StoreRefused, StoreUnavailable
 from evenweave.worker import identity
-from evenweave.worker.delay import after_failures, pause
+from evenweave.worker.delay import Failures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,16 +61,14 @@ class Scheduling:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        failures = 0
+        failures = Failures(self._clock, self._log)
         while True:
             self._wake.clear()
             try:
                 following = await self._heed()
-                failures = 0
+                failures.end()
             except (StoreRefused, StoreUnavailable) as error:
-                failures += 1
-                self._log.warning("schedules wait for the store", error=str(error))
-                await pause(self._clock, after_failures(failures))
+                await failures.wait("schedules wait for the store", error)
                 continue
             if following is None or following > self._mover.now():
                 self._arm(following)

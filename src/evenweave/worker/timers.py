@@ -12,13 +12,14 @@ from evenweave.engine.codec import UnreadableState
 from evenweave.ports.store import Expected, StoreRefused, StoreUnavailable
 from evenweave.worker.batch import Block, expiry_reason
 from evenweave.worker.delay import after_failures
+from evenweave.worker.halving import halve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from evenweave.ports.clock import Clock, Timer
     from evenweave.ports.store import Kept
-    from evenweave.worker.batch import Batch
+    from evenweave.worker.batch import Batch, Block
     from evenweave.worker.mover import Mover
 
 AT_ONCE = 256
@@ -82,25 +83,13 @@ class Timers:
         return bool(due)
 
     async def _move(self, due: Sequence[str]) -> None:
-        """Move them in one transaction; where the store refuses it, halve until the guilty one stands alone."""
-        try:
-            await self._move_in_one(due)
-        except StoreRefused as error:
-            if not error.own:
-                raise
-            if len(due) > 1:
-                await self._move(due[: len(due) // 2])
-                await self._move(due[len(due) // 2 :])
-                return
-            self._log.error("a deadline cannot be written", instance=due[0], error=str(error))
-            self._stuck.add(due[0])
-            try:
-                await self._move_in_one(due, Block(str(error), suspend=True))
-            except StoreRefused as again:
-                if not again.own:
-                    raise
+        await halve(due, self._move_in_one, accuse=self._accuse, give_up=self._stuck.add)
 
-    async def _move_in_one(self, due: Sequence[str], block: Block | None = None) -> None:
+    def _accuse(self, instance: str, error: StoreRefused) -> None:
+        self._log.error("a deadline cannot be written", instance=instance, error=str(error))
+        self._stuck.add(instance)
+
+    async def _move_in_one(self, due: Sequence[str], block: Block | None) -> None:
         async def work(batch: Batch) -> None:
             await batch.transaction.expect(Expected(instances=due))
             for id_ in due:
