@@ -9,7 +9,8 @@ import pytest
 
 from evenweave.adapters.clocks import JumpingClock
 from evenweave.adapters.stores.postgres import PostgresStore
-from evenweave.ports.store import Expected, StoreConflict
+from evenweave.adapters.stores.postgres.writer import Writer
+from evenweave.ports.store import Expected, StoreConflict, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,3 +76,51 @@ async def test_transaction_made_while_the_store_recovers_counts(stores: tuple[Po
     with pytest.raises(StoreConflict):
         await lost
     assert await one.begin().see(b"other", b"digest") == "again"
+
+
+async def test_writer_that_fails_tells_whoever_waits_and_begins_anew(
+    stores: tuple[PostgresStore, PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure that nobody foresaw, outside any commit: it is told, shows, and the next transaction is written."""
+    one, _ = stores
+    take, session = Writer._take, one.session.id
+
+    def fail(_self: Writer) -> object:
+        monkeypatch.setattr(Writer, "_take", take)
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(Writer, "_take", fail)
+    made = [one.begin() for _ in range(2)]
+    assert [await each.see(b"event", bytes([number])) for number, each in enumerate(made)] == ["new", "new"]
+    told = await asyncio.wait_for(asyncio.gather(*(each.queue() for each in made), return_exceptions=True), 30)
+    assert [type(each) for each in told] == [StoreUnavailable, StoreUnavailable]
+    assert "planted" in str(told[0])
+    assert one.failing
+    again = one.begin()
+    assert await again.see(b"event", b"\x00") == "new"
+    await asyncio.wait_for(again.queue(), 30)
+    assert not one.failing
+    assert one.session.id != session
+
+
+async def test_listener_that_fails_keeps_nobody_waiting(stores: tuple[PostgresStore, PostgresStore]) -> None:
+    """Where whoever publishes fails, what was written is said to be so, and its events are left to another session."""
+    one, two = stores
+    failures = 0
+
+    def fail(_rows: object) -> None:
+        nonlocal failures
+        failures += 1
+        raise RuntimeError("planted")
+
+    one.when_outgoing(fail)
+    first, second = one.begin(), one.begin()
+    first.publish("i", "c", {"id": "i:1"})
+    assert await second.see(b"event", b"digest") == "new"
+    durable = first.queue(), second.queue()
+    told = await asyncio.wait_for(asyncio.gather(*durable, return_exceptions=True), 30)
+    assert told[0] is None
+    assert failures == 1
+    assert [each.event["id"] for each in await two.adopt(10)] == []
+    await two.reader.rows("delete from sessions where id <> $1 and id <> $2", one.session.id, two.session.id)
+    assert [each.event["id"] for each in await two.adopt(10)] == ["i:1"]

@@ -116,3 +116,30 @@ async def test_batch_that_looks_things_up_in_vain_is_done_again(shop: Shop, monk
     assert refused > 3
     assert await shop.workers[0].engine.parked() == []
     assert {each.status for each in await shop.instances()} == {"completed"}
+
+
+async def test_worker_whose_writer_fails_is_not_ready_until_it_has_begun_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure of the store's writer that nobody foresaw shows in readiness, loses no order, and passes."""
+    from evenweave.adapters.stores.postgres import writer
+    from evenweave.adapters.stores.postgres.writer import Writer
+
+    monkeypatch.setattr(writer, "PAUSE_S", 2.0)
+    engine = shop.workers[0].engine
+    await engine.register("order.yaml", make_definition("order"))
+    for worker in shop.workers:
+        await until(lambda worker=worker: worker.engine.ready)
+    take, failing = Writer._take, []
+
+    def fail(self: Writer) -> object:
+        failing.append([worker.engine for worker in shop.workers if worker.engine._store._writer is self])  # type: ignore[attr-defined]
+        monkeypatch.setattr(Writer, "_take", take)
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(Writer, "_take", fail)
+    await shop.order(1)
+    await until(lambda: bool(failing))
+    await until(lambda: not failing[0][0].ready)
+    await until(lambda: failing[0][0].ready)
+    await until(lambda: len(set(shop.shipped)) == 1)

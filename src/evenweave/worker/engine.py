@@ -162,7 +162,7 @@ class Engine:
     @property
     def ready(self) -> bool:
         """Whether its tasks run and it is subscribed to what its definitions need."""
-        return bool(self._tasks) and not self._failing and self._registrar.agreed
+        return bool(self._tasks) and not self._failing and not self._store.failing and self._registrar.agreed
 
     # Definitions.
 

@@ -44,6 +44,11 @@ class Store(Protocol):
         ...
 
     @property
+    def failing(self) -> bool:
+        """Whether it failed in a way that nobody foresaw, and begins anew: a process that uses it is not ready."""
+        ...
+
+    @property
     def holds_log(self) -> bool:
         """Whether the broker's log is in the same database: then positions suffice, and no dedupe keys are kept."""
         ...

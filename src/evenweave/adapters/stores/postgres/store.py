@@ -150,6 +150,15 @@ class PostgresStore:
         """Whether to take for new what starts, without looking."""
         return self.clock.monotonic() >= self._wary_until
 
+    @property
+    def failing(self) -> bool:
+        """See the port."""
+        return self._writer.failing
+
+    def is_waiting(self, transaction: PostgresTransaction) -> bool:
+        """Whether nobody has been told yet what became of a queued transaction."""
+        return transaction.number in self._futures
+
     def next_sequence(self) -> int:
         """The next number of a kept, held or outgoing event."""
         return self.session.next_number()
@@ -219,12 +228,12 @@ class PostgresStore:
                 self.overlay.drop(transaction.layer, number)
                 for id_ in transaction.instances:
                     self.hot.settle(id_, number)
+                if not future.done():
+                    future.set_result(None)
                 if transaction.outgoing and self._on_outgoing is not None:
                     self._on_outgoing(transaction.outgoing)
                 if transaction.changes:
                     self.session.tell()
-                if not future.done():
-                    future.set_result(None)
             elif not future.done():
                 future.set_exception(error)
 

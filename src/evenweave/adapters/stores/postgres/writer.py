@@ -27,6 +27,9 @@ TRIES = 10
 """How often a deadlock or a serialization failure is answered by trying once more."""
 
 ROWS_AT_ONCE = 5_000
+PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+"""How long it rests after a failure that nobody foresaw, longer each time."""
+
 ASK_S = 5.0
 """How long the server is asked what became of a commit whose answer was lost."""
 
@@ -49,6 +52,9 @@ class Writer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._task = asyncio.get_running_loop().create_task(self._run())
+        self._in_hand: list[PostgresTransaction] = []
+        self.failing = False
+        """Whether it failed in a way that nobody foresaw, and begins anew."""
         self._log = structlog.get_logger("evenweave.postgres")
 
     def put(self, transaction: PostgresTransaction) -> None:
@@ -65,6 +71,31 @@ class Writer:
             await self._task
 
     async def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._serve()
+            except Exception as error:  # noqa: BLE001 - it is logged, and shows in `failing`
+                failures += 1
+                self.failing = True
+                self._log.critical("the writer failed and begins anew", exc_info=True)
+                await self._begin_anew(error)
+                await asyncio.sleep(min(PAUSE_S * failures, LONGEST_PAUSE_S))
+                self.failing = False
+
+    async def _begin_anew(self, error: Exception) -> None:
+        """Fail what is in hand and queued: as a new session, for nobody knows which of it is there."""
+        doomed, self._in_hand, self._queue = [*self._in_hand, *self._queue], [], []
+        later = StoreUnavailable(f"the writer failed: {type(error).__name__}: {error}")
+        for step in (self._store.recover(later), self._store.session.renew()):
+            try:
+                await step
+            except Exception as again:  # noqa: BLE001 - whoever waits is told in any case
+                self._log.critical("the writer cannot begin anew yet", error=f"{type(again).__name__}: {again}")
+        self._number = 0
+        self._settle([each for each in doomed if self._store.is_waiting(each)], later)
+
+    async def _serve(self) -> None:
         while True:
             if not self._queue:
                 self._idle.set()
@@ -73,11 +104,13 @@ class Writer:
             # Everything that is queued in this iteration of the loop goes together.
             await asyncio.sleep(0)
             taken = self._take()
+            self._in_hand = list(taken)
             error = await self._commit(taken)
             if error is None:
                 self._settle(taken, None)
             else:
                 await self._fail(taken, error)
+            self._in_hand = []
 
     def _take(self) -> list[PostgresTransaction]:
         """Those that are committed next; one that changes definitions goes alone."""
@@ -109,6 +142,7 @@ class Writer:
             self._log.debug("another worker was faster", what=str(error), transactions=len(taken) + len(self._queue))
         # Those that are queued now: what is made while the store recovers knows of the failure already.
         doomed, self._queue = [*taken[1:], *self._queue], []
+        self._in_hand += doomed[len(taken) - 1 :]
         await self._store.recover(error)
         later = error
         if isinstance(error, StoreRefused) and error.own:

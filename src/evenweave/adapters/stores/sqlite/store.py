@@ -109,6 +109,11 @@ class SqliteStore:
         return 32
 
     @property
+    def failing(self) -> bool:
+        """Never: its writer is a thread that reports what fails."""
+        return False
+
+    @property
     def holds_log(self) -> bool:
         """Whether the broker's log is in the same database."""
         return self.log is not None
