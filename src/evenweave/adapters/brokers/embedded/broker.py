@@ -1,6 +1,5 @@
 """The embedded broker: a log, its groups, and their leases, on one SQLite database."""
 
-import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self
@@ -11,11 +10,12 @@ from evenweave.adapters.brokers.embedded.handing import Handing
 from evenweave.adapters.brokers.embedded.intake import Intake, Prepared
 from evenweave.adapters.brokers.embedded.letters import Letters
 from evenweave.adapters.brokers.embedded.log import Log
-from evenweave.adapters.brokers.embedded.measuring import count_dead_letters, find_lags
+from evenweave.adapters.brokers.embedded.measuring import check_writing, count_dead_letters, find_lags
+from evenweave.adapters.brokers.embedded.polling import Pollers
 from evenweave.adapters.brokers.embedded.registry import Registry
 from evenweave.adapters.brokers.embedded.settling import Settling, draw_jitter
 from evenweave.adapters.brokers.embedded.trimmer import Trimmer
-from evenweave.adapters.sqlite import Database, DatabaseError, Dropped, Migrations, RowRefused, Unit, load_statements
+from evenweave.adapters.sqlite import Database, Dropped, Migrations, RowRefused, Unit, load_statements
 from evenweave.cloudevents import Event
 from evenweave.ports.broker import (
     ALL,
@@ -85,7 +85,7 @@ class EmbeddedBroker:
         )
         self._trimmer = Trimmer(database, tenant, clock, rules, self._tally, self._drop_idle)
         self._feeds: dict[str, Feed] = {}
-        self._pollers: dict[str, list[asyncio.Future[None]]] = {}
+        self._pollers = Pollers(self._registry, clock, rules)
         self._closed = False
         for group in self._registry:
             group.polled_s = clock.monotonic()
@@ -117,8 +117,7 @@ class EmbeddedBroker:
         self._intake.close()
         for feed in self._feeds.values():
             feed.close()
-        for id_ in list(self._pollers):
-            self._wake(id_)
+        self._pollers.close()
 
     # Groups
 
@@ -241,7 +240,7 @@ class EmbeddedBroker:
                     positions[channel] = position if log_id == self._log.id else 0
             return self._handing.read(group, positions, self._log.horizon, limit)
 
-        return await self._poll(id, collect, wait_s)
+        return await self._pollers.poll(id, collect, wait_s)
 
     async def acknowledge(self, id: str, through: Mapping[str, Position]) -> None:  # noqa: A002
         """See `Broker.acknowledge`."""
@@ -273,7 +272,7 @@ class EmbeddedBroker:
         def take() -> list[Delivery]:
             return self._handing.take(self._find(id, leased=True), limit, lease_s)
 
-        return await self._poll(id, take, wait_s)
+        return await self._pollers.poll(id, take, wait_s)
 
     async def settle(
         self,
@@ -326,15 +325,7 @@ class EmbeddedBroker:
     async def check(self) -> None:
         """See `MeasuredBroker.check`."""
         self._check_open()
-        if self._database.trouble is not None:
-            unit = Unit()
-            # The same row once more: an update that changes nothing would not write at all.
-            unit.add(_SQL["delete_log"], (self._tenant,))
-            unit.add(_SQL["insert_log"], (self._tenant, self._log.id))
-            try:
-                await self._database.durable(unit)
-            except DatabaseError as error:
-                raise Unavailable(error.message, error.hint) from error
+        await check_writing(self._database, self._tenant, self._log.id)
 
     async def figures(self) -> Figures:
         """See `MeasuredBroker.figures`."""
@@ -347,7 +338,7 @@ class EmbeddedBroker:
             commits=self._database.commits,
             appended=self._log.count_appended(),
             leases=leases,
-            polls=sum(len(pollers) for pollers in self._pollers.values()),
+            polls=self._pollers.count(),
             lags=await find_lags(self._database, self._tenant, self._clock.now()),
             dead_letters=await count_dead_letters(self._database, self._tenant),
             last_position=self._log.horizon,
@@ -382,45 +373,10 @@ class EmbeddedBroker:
 
     def _feed(self, id: str, positions: dict[str, int], limit: int) -> list[Delivery]:  # noqa: A002
         group = self._registry.get(id)
-        if group is None:
-            return []
-        for channel, cursor in group.cursors.items():
-            positions[channel] = max(positions.get(channel, 0), cursor.reach)
-        for channel in positions.keys() - group.cursors.keys():
-            del positions[channel]
-        return self._handing.read(group, positions, self._log.last, limit)
-
-    async def _poll(self, id: str, collect: Callable[[], list[Delivery]], wait_s: float) -> list[Delivery]:  # noqa: A002
-        deadline_s = self._clock.monotonic() + min(wait_s, self._rules.wait_max_s)
-        while not self._closed:
-            found = collect()
-            if found:
-                return found
-            now_s = self._clock.monotonic()
-            if now_s >= deadline_s:
-                return []
-            due_s = self._registry.find(id).next_due_s()
-            await self._sleep(id, (deadline_s if due_s is None else min(deadline_s, due_s)) - now_s)
-        return []
-
-    async def _sleep(self, id: str, seconds: float) -> None:  # noqa: A002
-        """Return after a while, or when something has come for the group."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        pollers = self._pollers.setdefault(id, [])
-        pollers.append(future)
-        timer = self._clock.call_later(seconds, lambda: None if future.done() else future.set_result(None))
-        try:
-            await future
-        finally:
-            timer.cancel()
-            pollers.remove(future)
-            if not pollers and self._pollers.get(id) is pollers:
-                del self._pollers[id]
+        return [] if group is None else self._handing.follow(group, positions, limit)
 
     def _wake(self, id: str) -> None:  # noqa: A002
-        for future in self._pollers.get(id, ()):
-            if not future.done():
-                future.set_result(None)
+        self._pollers.wake(id)
         feed = self._feeds.get(id)
         if feed is not None:
             feed.wake()

@@ -62,6 +62,14 @@ class Handing:
                     self._tally.of(group.name).delivered += len(kept)
                 return kept
 
+    def follow(self, group: Group, positions: dict[str, int], limit: int) -> list[Delivery]:
+        """As `read`, for an engine on this database: also what is not committed, in the group's channels of now."""
+        for channel, cursor in group.cursors.items():
+            positions[channel] = max(positions.get(channel, 0), cursor.reach)
+        for channel in positions.keys() - group.cursors.keys():
+            del positions[channel]
+        return self.read(group, positions, self._log.last, limit)
+
     def _take_new(self, group: Group, limit: int, taken: list[Delivery]) -> None:
         passed = set[Cursor]()
         more = True
