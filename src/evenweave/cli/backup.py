@@ -8,20 +8,13 @@ from pathlib import Path
 import click
 
 from evenweave.app import back_up
-from evenweave.cli.options import store_url
+from evenweave.cli.options import data_folder, store_url
 from evenweave.errors import EvenweaveError
 
 
 @click.command()
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    envvar="EVENWEAVE_DATA",
-    default=".evenweave",
-    show_default=True,
-    help="The folder that holds everything.",
-)
+@data_folder(exists=True)
 @store_url
 def backup(target: Path, data: Path, store: str) -> None:
     """Copy everything in the data folder into a new folder below TARGET, while the processes go on.

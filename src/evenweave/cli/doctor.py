@@ -6,19 +6,19 @@ import asyncio
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from evenweave import __version__
 from evenweave.app import check_histories_of_file, check_histories_of_store, inspect_data, inspect_store
-from evenweave.cli.options import catalog_url, engine_url, runtime_url, store_url
+from evenweave.cli.options import catalog_url, data_folder, engine_url, runtime_url, store_url
 from evenweave.cli.remote import ProblemAnswer, Remote, Unreachable
 from evenweave.errors import EvenweaveError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
+    from pathlib import Path
 
     from evenweave.worker.histories import Checked
 
@@ -36,14 +36,7 @@ _MARKS = {"ok": "  ok    ", "note": "  note  ", "wrong": "  WRONG "}
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="EVENWEAVE_DATA",
-    default=".evenweave",
-    show_default=True,
-    help="The folder that holds everything.",
-)
+@data_folder()
 @click.option("--deep", is_flag=True, help="Check every page of the data files, and run histories again.")
 @click.option(
     "--histories",

@@ -162,6 +162,20 @@ def functions(command: Callable[..., Any]) -> Callable[..., Any]:
     return function(resolve(secrets(command)))
 
 
+def data_folder(
+    text: str = "The folder that holds everything.", *, exists: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """`--data`: the folder of the data files."""
+    return click.option(
+        "--data",
+        type=click.Path(exists=exists, file_okay=False, path_type=Path),
+        envvar="EVENWEAVE_DATA",
+        default=".evenweave",
+        show_default=True,
+        help=text,
+    )
+
+
 def read_functions(given: tuple[tuple[str, str], ...]) -> dict[str, Callable[..., Any]]:
     """The callables of `--function`."""
     from evenweave.app import find_callable  # noqa: PLC0415 - most commands run without it

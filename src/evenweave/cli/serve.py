@@ -18,6 +18,7 @@ from evenweave.cli.options import (
     ADDRESS,
     by_profile,
     catalog_url,
+    data_folder,
     functions,
     read_functions,
     read_resolve,
@@ -57,14 +58,7 @@ def _listen(part: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     )
 
 
-_data = click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="EVENWEAVE_DATA",
-    default=".evenweave",
-    show_default=True,
-    help="The folder that holds everything.",
-)
+_data = data_folder()
 _log = click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )

@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from evenweave.app import export_store, import_store
-from evenweave.cli.options import store_url
+from evenweave.cli.options import data_folder, store_url
 from evenweave.errors import EvenweaveError
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-_data = click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="EVENWEAVE_DATA",
-    default=".evenweave",
-    show_default=True,
-    help="The folder that holds everything, where there is no --store.",
-)
+_data = data_folder("The folder that holds everything, where there is no --store.")
 
 
 @click.command()
