@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from evenweave.source import pointer
+from evenweave.plan.schema import Mismatch, compile_by, find_mismatches
 
 if TYPE_CHECKING:
     from evenweave.plan.operation import Message, Operation
 
 __all__ = ["Mismatch", "Validator", "compile_schema"]
-
-# A pattern with look-around is matched by backtracking. Enough for any sane one, and a fraction of a millisecond.
-_BACKTRACKS: Final = 10_000
-_MOST: Final = 20
-
-
-class Mismatch(NamedTuple):
-    """What is wrong with data: ``path`` is a JSON pointer into it."""
-
-    path: str
-    message: str
 
 
 class Validator:
@@ -55,7 +44,7 @@ class Validator:
         for message, validator in self._checked:
             if validator.is_valid(data):
                 return []
-            problems = _problems(validator, data)
+            problems = find_mismatches(validator, data)
             if not best or len(problems) < len(best):
                 best = problems
                 name = message.name or message.title
@@ -71,24 +60,4 @@ def compile_schema(schema: Any) -> jsonschema_rs.Draft7Validator:
     Raises:
         ValueError: it is no schema, or refers to what is not in it.
     """
-    return jsonschema_rs.Draft7Validator(
-        schema,
-        validate_formats=False,
-        retriever=_deny,
-        pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=_BACKTRACKS),
-    )
-
-
-def _deny(uri: str, /) -> NoReturn:
-    # By itself the library reads files and asks hosts for what a schema refers to.
-    raise ValueError(f"{uri} is outside of the schema and is not fetched")
-
-
-def _problems(validator: jsonschema_rs.Draft7Validator, data: Any) -> list[Mismatch]:
-    problems: list[Mismatch] = []
-    for error in validator.iter_errors(data):
-        message = error.message if len(error.message) <= 300 else f"{error.message[:296]}..."
-        problems.append(Mismatch(pointer.join("", *error.instance_path), message))
-        if len(problems) == _MOST:
-            break
-    return problems
+    return compile_by(jsonschema_rs.Draft7Validator, schema)
