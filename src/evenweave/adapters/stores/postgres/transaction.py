@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from evenweave.adapters.stores.overlay import Layer
+from evenweave.adapters.stores.layered import LayeredTransaction, ask_kept
 from evenweave.adapters.stores.postgres.foresight import check_states, foresee
 from evenweave.adapters.stores.postgres.lookups import Foreseen, Lookups
 from evenweave.ports.store import Held, Kept, Notice, Outgoing, Parked, StoreConflict, Wait
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from evenweave.adapters.stores.postgres.store import PostgresStore
     from evenweave.engine import Instance
-    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, PendingCall, Position, Sighting
+    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, Position, Sighting
 
 _DECODE = msgspec.msgpack.Decoder().decode
 _PAGE = 64
@@ -31,7 +31,7 @@ class Saved(NamedTuple):
     causes: bytes
 
 
-class PostgresTransaction:
+class PostgresTransaction(LayeredTransaction):
     """See `evenweave.ports.store.Transaction`."""
 
     __slots__ = (
@@ -41,38 +41,25 @@ class PostgresTransaction:
         "_hasty",
         "_store",
         "changes",
-        "failures",
-        "instances",
-        "kept_delta",
-        "layer",
         "lookups",
-        "number",
-        "outgoing",
         "parked",
-        "positions",
         "removed",
         "saved",
         "sent_rows",
     )
 
     def __init__(self, store: PostgresStore) -> None:
+        super().__init__(store.failures)
         self._store = store
         # Only what was announced may be guessed: a face asks because it wants to know.
         self._bold = self._hasty = False
         self._any_kept: bool | None = None
         self._foreseen = Foreseen()
-        self.number = 0
-        self.failures = store.failures
-        self.kept_delta = 0
         self.lookups = Lookups()
-        self.layer = Layer()
-        self.instances: dict[str, Instance | None] = {}
         self.saved: list[Saved] = []
         self.removed: list[tuple[str, float]] = []
-        self.outgoing: list[Outgoing] = []
         self.sent_rows: list[int] = []
         self.parked: list[Parked] = []
-        self.positions: dict[str, Position] = {}
         self.changes: list[tuple[str, tuple[Any, ...]]] = []
 
     # Look-ups.
@@ -195,13 +182,7 @@ class PostgresTransaction:
 
     async def _durable_kept(self, definition: str, channel: str | None, key: str | None) -> AsyncIterator[Kept]:
         store = self._store
-        where: tuple[Any, ...]
-        if channel is None:
-            sql, where = store.sql["kept_key"], (store.tenant, definition, key)
-        elif key is None:
-            sql, where = store.sql["kept_channel"], (store.tenant, definition, channel)
-        else:
-            sql, where = store.sql["kept"], (store.tenant, definition, channel, key)
+        sql, where = ask_kept(store, definition, channel, key)
         after = 0
         while rows := await store.reader.rows(sql, *where, after, _PAGE):
             for row in rows:
@@ -221,10 +202,7 @@ class PostgresTransaction:
     async def oldest_kept(self, limit: int) -> Sequence[tuple[str, Kept]]:
         """The events that were kept first."""
         store = self._store
-        over: dict[int, tuple[str, Kept | None]] = {}
-        for groups in (store.overlay.groups("kept"), self.layer.tables.get("kept", {})):
-            for (definition,), items in groups.items():
-                over.update({sequence: (definition, item) for sequence, item in items.items()})
+        over = self._kept_over(store)
         found: list[tuple[int, str, Kept]] = []
         after = 0
         while rows := await store.reader.rows(store.sql["oldest_kept"], store.tenant, after, limit):
@@ -282,22 +260,10 @@ class PostgresTransaction:
             self.lookups.revisions.setdefault(instance.id, instance.revision - 1)
         self.instances[instance.id] = instance
 
-    def claim(self, definition: str, key: str, instance: str) -> None:
-        """Let the instance stand for the key."""
-        self.layer.put("correlations", (definition, key), 0, instance)
-
-    def release(self, definition: str, key: str) -> None:
-        """Give the key free."""
-        self.layer.put("correlations", (definition, key), 0, None)
-
     def listen(self, definition: str, channel: str, key: str, wait: Wait) -> None:
         """Add a wait; kept events are looked for next, or there are believed to be none."""
         self.layer.put("waits", (definition, channel, key), wait, True)
         self.lookups.listen((definition, channel, key))
-
-    def forget(self, definition: str, channel: str, key: str, wait: Wait) -> None:
-        """Remove a wait."""
-        self.layer.put("waits", (definition, channel, key), wait, None)
 
     def keep(self, definition: str, channel: str, key: str, event: dict[str, Any], expires: float) -> None:
         """Keep an event."""
@@ -330,14 +296,6 @@ class PostgresTransaction:
         """Remove a notice."""
         self._remove("notices", (instance,), notice.sequence)
 
-    def call(self, pending: PendingCall) -> None:
-        """Add a pending call."""
-        self.layer.put("calls", (pending.instance,), pending.activation, pending.call)
-
-    def end_call(self, instance: str, activation: int) -> None:
-        """Remove a pending call."""
-        self.layer.put("calls", (instance,), activation, None)
-
     def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
         """Publish an event once this is committed."""
         self.outgoing.append(Outgoing(self._store.next_sequence(), instance, channel, event))
@@ -351,10 +309,6 @@ class PostgresTransaction:
 
     def acquit(self) -> None:
         """The broker counts attempts."""
-
-    def advance(self, channel: str, position: Position) -> None:
-        """Store how far the channel was read."""
-        self.positions[channel] = position
 
     def leave(self, channel: str, position: Position) -> None:
         """Remember how far the channel was read."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from evenweave.adapters.sqlite import Unit
-from evenweave.adapters.stores.overlay import Layer
+from evenweave.adapters.stores.layered import LayeredTransaction, ask_kept
 from evenweave.engine import codec
 from evenweave.ports.store import Held, Kept, Notice, Outgoing, Wait
 
@@ -17,41 +17,28 @@ if TYPE_CHECKING:
 
     from evenweave.adapters.stores.sqlite.store import SqliteStore
     from evenweave.engine import Instance
-    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, PendingCall, Position, Sighting
+    from evenweave.ports.store import DefinitionRow, Expected, NoticeKind, Position, Sighting
 
 _ENCODE = msgspec.msgpack.Encoder().encode
 _DECODE = msgspec.msgpack.Decoder().decode
 _PAGE = 64
 
 
-class SqliteTransaction:
+class SqliteTransaction(LayeredTransaction):
     """See `evenweave.ports.store.Transaction`. Its lookups never suspend."""
 
     __slots__ = (
         "_store",
-        "failures",
-        "instances",
-        "kept_delta",
-        "layer",
         "left",
-        "number",
-        "outgoing",
-        "positions",
         "prepared",
         "unit",
     )
 
     def __init__(self, store: SqliteStore) -> None:
+        super().__init__(store.failures)
         self._store = store
-        self.number = 0
-        self.failures = store.failures
-        self.kept_delta = 0
         self.unit = Unit()
-        self.layer = Layer()
-        self.instances: dict[str, Instance | None] = {}
-        self.outgoing: list[Outgoing] = []
         self.prepared: list[Any] = []
-        self.positions: dict[str, Position] = {}
         self.left: dict[str, Position] = {}
 
     # Lookups.
@@ -121,13 +108,7 @@ class SqliteTransaction:
         if not self.kept_count:
             return
         store = self._store
-        where: tuple[Any, ...]
-        if channel is None:
-            sql, where = store.sql["kept_key"], (store.tenant, definition, key)
-        elif key is None:
-            sql, where = store.sql["kept_channel"], (store.tenant, definition, channel)
-        else:
-            sql, where = store.sql["kept"], (store.tenant, definition, channel, key)
+        sql, where = ask_kept(store, definition, channel, key)
         after = 0
         while rows := store.reader.rows(sql, (*where, after, _PAGE)):
             for row in rows:
@@ -150,10 +131,7 @@ class SqliteTransaction:
     async def oldest_kept(self, limit: int) -> Sequence[tuple[str, Kept]]:
         """The events that were kept first."""
         store = self._store
-        over: dict[int, tuple[str, Kept | None]] = {}
-        for groups in (store.overlay.groups("kept"), self.layer.tables.get("kept", {})):
-            for (definition,), items in groups.items():
-                over.update({sequence: (definition, item) for sequence, item in items.items()})
+        over = self._kept_over(store)
         found: list[tuple[str, Kept]] = []
         after = 0
         while rows := store.reader.rows(store.sql["oldest_kept"], (store.tenant, after, limit)):
@@ -219,22 +197,6 @@ class SqliteTransaction:
         self.unit.add(store.sql["save_history"], (store.tenant, i.id, i.revision, i.updated, causes))
         self.instances[i.id] = instance
 
-    def claim(self, definition: str, key: str, instance: str) -> None:
-        """Let the instance stand for the key."""
-        self.layer.put("correlations", (definition, key), 0, instance)
-
-    def release(self, definition: str, key: str) -> None:
-        """Give the key free."""
-        self.layer.put("correlations", (definition, key), 0, None)
-
-    def listen(self, definition: str, channel: str, key: str, wait: Wait) -> None:
-        """Add a wait."""
-        self.layer.put("waits", (definition, channel, key), wait, True)
-
-    def forget(self, definition: str, channel: str, key: str, wait: Wait) -> None:
-        """Remove a wait."""
-        self.layer.put("waits", (definition, channel, key), wait, None)
-
     def keep(self, definition: str, channel: str, key: str, event: dict[str, Any], expires: float) -> None:
         """Keep an event."""
         kept = Kept(self._store.next_sequence("kept"), channel, key, event, expires)
@@ -264,14 +226,6 @@ class SqliteTransaction:
         """Remove a notice."""
         self.layer.put("notices", (instance,), notice.sequence, None)
 
-    def call(self, pending: PendingCall) -> None:
-        """Add a pending call."""
-        self.layer.put("calls", (pending.instance,), pending.activation, pending.call)
-
-    def end_call(self, instance: str, activation: int) -> None:
-        """Remove a pending call."""
-        self.layer.put("calls", (instance,), activation, None)
-
     def publish(self, instance: str, channel: str, event: dict[str, Any]) -> None:
         """Publish an event once this is committed."""
         log = self._store.log
@@ -291,10 +245,6 @@ class SqliteTransaction:
     def acquit(self) -> None:
         """Forget the counts."""
         self._add("acquit")
-
-    def advance(self, channel: str, position: Position) -> None:
-        """Store how far the channel was read."""
-        self.positions[channel] = position
 
     def leave(self, channel: str, position: Position) -> None:
         """Remember how far the channel was read."""
