@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from evenweave.jq.builtins import FUNCTIONS
 from evenweave.jq.builtins.filters import count_of
 from evenweave.jq.codes import MANY, Argument, Cell
+from evenweave.jq.deepnodes import DeepNodes
 from evenweave.jq.machine import END, Delegate, Frame, Jump, Steps
 from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
 from evenweave.jq.tracked import finish, keep, keep_all, step_path
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from evenweave.jq import syntax
     from evenweave.jq.codes import Definition, Env, Scope
-    from evenweave.jq.compiler import Compiler
+    from evenweave.jq.deepnodes import DeepRun
     from evenweave.jq.syntax import Node
-
-DeepRun: TypeAlias = "Callable[[Any, Env], Any]"
 
 
 class Closure:
@@ -49,34 +47,8 @@ class Closure:
         return cell
 
 
-class DeepCalls:
+class DeepCalls(DeepNodes):
     """The part of :class:`~evenweave.jq.deep.Deep` that compiles calls."""
-
-    compiler: Compiler
-
-    @abstractmethod
-    def compile(self, node: Node, scope: Scope, tracked: bool) -> DeepRun:
-        """The deep code of a node."""
-
-    @abstractmethod
-    def plain(self, node: Node, scope: Scope) -> DeepRun:
-        """The deep code of a node whose outputs are values, called with a value."""
-
-    @abstractmethod
-    def single(self, node: Node, scope: Scope) -> Callable[[Any, Env], Any] | None:
-        """The direct code of a node with exactly one output, if it has such."""
-
-    @abstractmethod
-    def product(
-        self,
-        operands: Sequence[tuple[Node, Scope]],
-        target: DeepRun | None,
-        tracked: bool,
-        function: Callable[[list[Any], Any], Any],
-        *,
-        optional: bool = False,
-    ) -> DeepRun:
-        """The deep code that calls a function for every combination of operands."""
 
     def call(self, node: syntax.Call, scope: Scope, tracked: bool) -> DeepRun:
         """The deep code of a call."""
