@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evenweave.jq.arithmetic import ARITHMETIC
 from evenweave.jq.codes import ABSENT, MANY, ONE, Code, Env, Run, Scope
 from evenweave.jq.limits import out_of_fuel
 from evenweave.jq.machine import END, Frame, Steps
 from evenweave.jq.paths import Editor, delete_paths, set_path
 from evenweave.jq.tracked import finish
-from evenweave.jq.values import ARITHMETIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

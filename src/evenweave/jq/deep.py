@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evenweave.jq import syntax
+from evenweave.jq.arithmetic import ARITHMETIC, negative
 from evenweave.jq.codes import ONE, Break, Env, Scope
 from evenweave.jq.deepcalls import DeepCalls, made
 from evenweave.jq.deepfolds import DeepFolds
@@ -18,7 +19,6 @@ from evenweave.jq.machine import END, Delegate, Frame, Steps, Tail
 from evenweave.jq.operators import COMPARISONS, charge_binary
 from evenweave.jq.paths import get, get_slice
 from evenweave.jq.tracked import STRUCTURAL, require_path, step, step_all, step_all_if_any, step_slice
-from evenweave.jq.values import ARITHMETIC, negative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

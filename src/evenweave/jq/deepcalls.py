@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from evenweave.jq.arithmetic import subtract
 from evenweave.jq.builtins import FUNCTIONS
 from evenweave.jq.builtins.filters import count_of
 from evenweave.jq.codes import MANY, Argument, Cell
@@ -11,7 +12,7 @@ from evenweave.jq.deepnodes import DeepNodes
 from evenweave.jq.machine import END, Delegate, Frame, Jump, Steps
 from evenweave.jq.scopes import BuiltinInfo, FunctionInfo, ParameterInfo
 from evenweave.jq.tracked import finish, keep, keep_all, step_path
-from evenweave.jq.values import compare, subtract
+from evenweave.jq.values import compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

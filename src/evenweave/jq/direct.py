@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evenweave.jq import syntax
+from evenweave.jq.arithmetic import negative
 from evenweave.jq.codes import (
     ABSENT,
     MANY,
@@ -37,7 +38,6 @@ from evenweave.jq.flow import (
 )
 from evenweave.jq.operators import compile_binary, compile_field, field_chain
 from evenweave.jq.paths import get, get_slice
-from evenweave.jq.values import negative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

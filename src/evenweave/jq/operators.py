@@ -6,9 +6,10 @@ import operator
 from typing import TYPE_CHECKING, Any, Final
 
 from evenweave.jq import syntax
+from evenweave.jq.arithmetic import ARITHMETIC
 from evenweave.jq.codes import MANY, ONE, Code, Env, combine, product
 from evenweave.jq.paths import index_error
-from evenweave.jq.values import ARITHMETIC, SAFE, compare, equal
+from evenweave.jq.values import SAFE, compare, equal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,22 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from evenweave.jq.arithmetic import add, subtract
 from evenweave.jq.builtins.function import Function
 from evenweave.jq.errors import JqError
 from evenweave.jq.limits import out_of_fuel, too_deep
 from evenweave.jq.paths import find_all, get, get_slice, index_error
 from evenweave.jq.text import MAX_DEPTH, describe, kind_of, write_json
-from evenweave.jq.values import (
-    NUMBERS,
-    add,
-    compare,
-    double,
-    equal,
-    negate,
-    sort_pairs,
-    sort_values,
-    subtract,
-)
+from evenweave.jq.values import NUMBERS, compare, double, equal, negate, sort_pairs, sort_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

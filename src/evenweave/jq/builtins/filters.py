@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from evenweave.jq.arithmetic import subtract
 from evenweave.jq.builtins.arrays import FUNCTIONS as ARRAYS
 from evenweave.jq.builtins.arrays import add_all
 from evenweave.jq.builtins.numbers import count_by, count_up
@@ -16,7 +17,7 @@ from evenweave.jq.errors import JqError
 from evenweave.jq.flow import descend, elements, truth
 from evenweave.jq.limits import out_of_fuel
 from evenweave.jq.paths import delete_paths, get_path, set_path
-from evenweave.jq.values import NUMBERS, compare, subtract
+from evenweave.jq.values import NUMBERS, compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from evenweave.jq.arithmetic import negative
 from evenweave.jq.builtins.function import Function
 from evenweave.jq.errors import JqError, JqLimitError
 from evenweave.jq.text import describe, is_number_text, read_number, special_number
-from evenweave.jq.values import NUMBERS, compare, double, negative, tidy
+from evenweave.jq.values import NUMBERS, compare, double, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from evenweave.jq.arithmetic import split
 from evenweave.jq.builtins.formats import FORMATS
 from evenweave.jq.builtins.function import Function
 from evenweave.jq.errors import JqError
 from evenweave.jq.reader import read_json
 from evenweave.jq.text import describe, write_json
-from evenweave.jq.values import split
 
 if TYPE_CHECKING:
     from evenweave.jq.limits import Budget
