@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -26,11 +26,11 @@ from evenweave.engine import (
 from evenweave.engine.burst import Burst, fresh
 from evenweave.engine.causes import Command, Migrate
 from evenweave.engine.life import NotAllowed, allows
-from evenweave.errors import EvenweaveError
 from evenweave.ports.broker import Refused
 from evenweave.ports.store import PendingCall, Wait
 from evenweave.runtime.deadletters import make_dead_letter
 from evenweave.worker import notices
+from evenweave.worker.blocking import Block, Poisoned
 from evenweave.worker.figures import Tally
 from evenweave.worker.working import OPEN, Working, no_plan
 
@@ -46,29 +46,6 @@ if TYPE_CHECKING:
     from evenweave.worker.spans import BurstSpan, Spans
 
 _ENCODE = msgspec.msgpack.Encoder().encode
-
-
-class Poisoned(EvenweaveError):
-    """A cause made a step fail that must not fail: handle the batch again with this cause put aside.
-
-    Attributes:
-        instance: Whose step it was.
-        cause: The cause.
-        reason: What happened.
-    """
-
-    def __init__(self, instance: str, cause: Cause, reason: str) -> None:
-        super().__init__(f"instance {instance}: {reason}")
-        self.instance = instance
-        self.cause = cause
-        self.reason = reason
-
-
-class Block(NamedTuple):
-    """Keeps an instance from moving, because the store refused its rows; ``suspend`` it if that can be written."""
-
-    reason: str
-    suspend: bool
 
 
 class Batch:

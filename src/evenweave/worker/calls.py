@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from evenweave.engine import Called
     from evenweave.engine.calling import Invocation
     from evenweave.ports.clock import Clock, Timer
-    from evenweave.worker.batch import Batch, Block
+    from evenweave.worker.batch import Batch
+    from evenweave.worker.blocking import Block
     from evenweave.worker.mover import Mover
     from evenweave.worker.performing import Performer
 

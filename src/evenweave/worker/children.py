@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from evenweave.ports.clock import Clock
     from evenweave.ports.store import Notice
-    from evenweave.worker.batch import Batch, Block
+    from evenweave.worker.batch import Batch
+    from evenweave.worker.blocking import Block
     from evenweave.worker.mover import Mover
 
 AT_ONCE = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from evenweave.ports.store import StoreRefused
-from evenweave.worker.batch import Block
+from evenweave.worker.blocking import Block
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

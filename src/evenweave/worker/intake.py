@@ -14,7 +14,7 @@ from evenweave.ports.broker import UnknownSubscription
 from evenweave.ports.store import StoreConflict, StoreRefused, StoreUnavailable
 from evenweave.runtime.deadletters import replay_name
 from evenweave.worker import identity
-from evenweave.worker.batch import Block, Poisoned
+from evenweave.worker.blocking import Block, Poisoned
 from evenweave.worker.delay import after_failures, pause
 from evenweave.worker.reading import last_positions
 from evenweave.worker.routing import foresee, route

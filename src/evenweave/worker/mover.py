@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from evenweave.ports.store import StoreConflict
-from evenweave.worker.batch import Batch, Poisoned
+from evenweave.worker.batch import Batch
+from evenweave.worker.blocking import Poisoned
 from evenweave.worker.figures import Figures
 from evenweave.worker.turns import log_turns, name_cause
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from evenweave.engine.calling import Invocation
     from evenweave.ports.clock import Clock
     from evenweave.ports.store import Store
-    from evenweave.worker.batch import Block
+    from evenweave.worker.blocking import Block
     from evenweave.worker.definitions import Definitions
     from evenweave.worker.settings import Settings
     from evenweave.worker.spans import Spans

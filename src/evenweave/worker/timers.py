@@ -10,7 +10,7 @@ import structlog
 from evenweave.engine import Continue, Deadline
 from evenweave.engine.codec import UnreadableState
 from evenweave.ports.store import Expected, StoreRefused, StoreUnavailable
-from evenweave.worker.batch import Block, expiry_reason
+from evenweave.worker.batch import expiry_reason
 from evenweave.worker.delay import after_failures
 from evenweave.worker.halving import halve
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from evenweave.ports.clock import Clock, Timer
     from evenweave.ports.store import Kept
-    from evenweave.worker.batch import Batch, Block
+    from evenweave.worker.batch import Batch
+    from evenweave.worker.blocking import Block
     from evenweave.worker.mover import Mover
 
 AT_ONCE = 256
