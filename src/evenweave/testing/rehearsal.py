@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-from evenweave.engine import Called, ChildEnded, Invoke, Launch, Publish, correlate
+from evenweave.engine import Invoke, Launch, Publish, correlate
 from evenweave.plan.nodes import Call, Emit
 from evenweave.testing.history import Moment, draw
-from evenweave.testing.stubs import AT_ONCE, Outcome, Reply
+from evenweave.testing.stubs import AT_ONCE, Outcome, Reply, Stubs, made
 from evenweave.testing.watching import Watched, find_answers
 from evenweave.worker.alone import Came
 from evenweave.worker.view import current_data
@@ -28,8 +28,6 @@ BEGINNING: Final = 1_893_456_000.0
 """When a rehearsal begins, unless it is told: 2030-01-01T00:00:00Z."""
 
 _JUMPS: Final = 10_000
-
-Stub = TypeVar("Stub", Reply, Outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +79,7 @@ class Rehearsal:
         self._interrupted = interrupted
         self._revision = -1
         self._alone: Watched | None = None
-        self._replies: dict[str, list[Reply]] = {}
-        self._functions: dict[str, list[Outcome]] = {}
-        self._subflows: dict[str, list[Outcome]] = {}
-        self._used: dict[tuple[str, str], int] = {}
+        self._stubs = Stubs()
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._published: list[Published] = []
@@ -117,7 +112,7 @@ class Rehearsal:
             raise LookupError(f"nothing waits for a reply to {trigger}: say which event it is")
         if event is not None:
             self._match(event)
-        self._replies.setdefault(trigger, []).append(Reply(data, event, attributes, after))
+        self._stubs.add_reply(trigger, Reply(data, event, attributes, after))
 
     def function(
         self, name: str, result: Any = None, *, error: str = "", title: str = "", after: Duration = AT_ONCE
@@ -145,7 +140,7 @@ class Rehearsal:
             raise LookupError(
                 f"the definition calls no function {name}; it calls {', '.join(sorted(called)) or 'none'}"
             )
-        self._functions.setdefault(name, []).append(Outcome(result, error, title, after))
+        self._stubs.add_function(name, Outcome(result, error, title, after))
 
     def subflow(
         self, workflow_id: str, output: Any = None, *, error: str = "", title: str = "", after: Duration = AT_ONCE
@@ -154,7 +149,7 @@ class Rehearsal:
 
         Told several times, it ends in that order, and as the last one from then on.
         """
-        self._subflows.setdefault(workflow_id, []).append(Outcome(output, error, title, after))
+        self._stubs.add_subflow(workflow_id, Outcome(output, error, title, after))
 
     def start(self, data: Any = None) -> None:
         """Start the instance with its input, and let everything happen that needs no time.
@@ -347,11 +342,11 @@ class Rehearsal:
         match effect:
             case Publish(event=event):
                 self._published.append(Published(name, event, self._now - self._began))
-                reply = self._turn("event", name, self._replies)
+                reply = self._stubs.reply(name)
                 if reply is not None:
                     match_ = self._answers[name] if reply.event is None else self._match(reply.event)
                     assert match_ is not None
-                    data = _made(reply.data, event.get("data"))
+                    data = made(reply.data, event.get("data"))
                     self._plan_ahead(reply.after, lambda: self._deliver(match_, data, reply.attributes, event))
             case Invoke():
                 self._call(effect.activation, effect.invocation)
@@ -367,51 +362,15 @@ class Rehearsal:
         given = invocation.data if invocation.arguments is None else invocation.arguments.value
         name = invocation.function
         self._calls.append(MadeCall(name, given, self._now - self._began))
-        outcome = self._turn("function", name, self._functions)
-        if outcome is None:
-            outcome = Outcome(error="no-stub", title=f"no stub for the function {name}")
-        error = outcome.error
-        codes = [f"HTTP:{error}", error] if error.isdigit() else [error]
-        called = Called(
-            activation,
-            result=None if error else _made(outcome.result, given),
-            error=error,
-            codes=codes if error else [],
-            title=outcome.title or (f"the function {name} ended with {error}" if error else ""),
-        )
+        called, after = self._stubs.call(name, activation, given)
         assert self._alone is not None
         alone = self._alone
-        self._plan_ahead(outcome.after, lambda: alone.answer(called, self._now))
+        self._plan_ahead(after, lambda: alone.answer(called, self._now))
 
     def _end_child(self, effect: Launch, activation: int, data: Any) -> None:
-        outcome = self._turn("subflow", effect.definition, self._subflows)
-        if outcome is None:
-            outcome = Outcome(error="unknown-workflow", title=f"no stub for the subflow {effect.definition}")
-        ended = ChildEnded(
-            activation,
-            f"{effect.definition}-{effect.n}",
-            effect.definition,
-            "faulted" if outcome.error else "completed",
-            data=None if outcome.error else _made(outcome.result, data),
-            type=outcome.error,
-            title=outcome.title,
-        )
-        self._plan_ahead(outcome.after, lambda: self._tell(ended))
+        ended, after = self._stubs.end_child(effect, activation, data)
+        self._plan_ahead(after, lambda: self._tell(ended))
 
     def _tell(self, cause: Cause) -> None:
         assert self._alone is not None
         self._alone.tell(cause, self._now)
-
-    def _turn(self, kind: str, name: str, stubs: Mapping[str, list[Stub]]) -> Stub | None:
-        """The stub whose turn it is."""
-        told = stubs.get(name)
-        if not told:
-            return None
-        used = self._used.get((kind, name), 0)
-        self._used[kind, name] = used + 1
-        return told[min(used, len(told) - 1)]
-
-
-def _made(data: Any, given: Any) -> Any:
-    """The data of a stub, which may be made from what it was given."""
-    return data(given) if callable(data) else data
