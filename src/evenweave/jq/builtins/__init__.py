@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from evenweave.jq.builtins import arrays, dates, numbers, objects, regex, strings
+from evenweave.jq.builtins import arrays, dates, numbers, objects, regex, searching, strings
 from evenweave.jq.builtins.filters import NATIVES
 from evenweave.jq.builtins.function import Function
 from evenweave.jq.builtins.prelude import PRELUDE_NAMES, prelude_function
@@ -29,6 +29,7 @@ REFUSED: Final[Mapping[str, str]] = {
 
 _SUBJECTS: Final[dict[tuple[str, int], Function]] = {
     **arrays.FUNCTIONS,
+    **searching.FUNCTIONS,
     **objects.FUNCTIONS,
     **numbers.FUNCTIONS,
     **strings.FUNCTIONS,

@@ -12,6 +12,7 @@ from evenweave.jq.arithmetic import subtract
 from evenweave.jq.builtins.arrays import FUNCTIONS as ARRAYS
 from evenweave.jq.builtins.arrays import add_all
 from evenweave.jq.builtins.numbers import count_by, count_up
+from evenweave.jq.builtins.walk import walk
 from evenweave.jq.codes import ABSENT, MANY, ONE, OPTIONAL, Code, Env, Run, Scope, product
 from evenweave.jq.errors import JqError
 from evenweave.jq.flow import descend, elements, truth
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from evenweave.jq.compiler import Compiler
-    from evenweave.jq.limits import Budget
     from evenweave.jq.syntax import Call
 
 Native: TypeAlias = "Callable[[Compiler, Call, Scope], Code | None]"
@@ -324,55 +324,6 @@ def _keyed(name: str, shape_output: Callable[[Any], Any] | None = None) -> Nativ
     return compile_keyed
 
 
-def _walk(compiler: Compiler, node: Call, scope: Scope) -> Code | None:
-    code = compiler.direct.compile(node.arguments[0], scope)
-    if code.shape is MANY:
-        return None
-    return Code(code.shape, _Walk(code.run))
-
-
-class _Walk:
-    """``walk(f)`` for an ``f`` with at most one output, on a stack of its own."""
-
-    __slots__ = ("run",)
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def __call__(self, value: Any, env: Env) -> Any:
-        budget: Budget = env[0]
-        # Open containers: what is read, what is made, and the key of the element that is being made.
-        stack: list[tuple[Iterator[tuple[Any, Any]], Any, Any]] = [(iter(((None, value),)), [], None)]
-        while True:
-            pairs, made, _ = stack[-1]
-            for key, element in pairs:
-                budget.left -= 1
-                if budget.left < 0:
-                    raise out_of_fuel()
-                kind = type(element)
-                if kind is list:
-                    stack.append((((None, inner) for inner in element), [], key))
-                    break
-                if kind is dict:
-                    stack.append((iter(element.items()), {}, key))
-                    break
-                self._put(made, key, self.run(element, env))
-            else:
-                if len(stack) == 1:
-                    return made[0] if made else ABSENT
-                _, finished, key = stack.pop()
-                self._put(stack[-1][1], key, self.run(finished, env))
-
-    @staticmethod
-    def _put(made: Any, key: Any, output: Any) -> None:
-        if output is ABSENT:
-            return
-        if type(made) is list:
-            made.append(output)
-        else:
-            made[key] = output
-
-
 NATIVES: Final[dict[tuple[str, int], Native]] = {
     ("empty", 0): _empty,
     ("select", 1): _select,
@@ -406,5 +357,5 @@ NATIVES: Final[dict[tuple[str, int], Native]] = {
     ("unique_by", 1): _keyed("_group_by", lambda groups: [group[0] for group in groups]),
     ("min_by", 1): _keyed("_min_by"),
     ("max_by", 1): _keyed("_max_by"),
-    ("walk", 1): _walk,
+    ("walk", 1): walk,
 }
