@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import asyncpg
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from evenweave.adapters.statements import load_statements
 from evenweave.adapters.stores.hot import Hot
 from evenweave.adapters.stores.overlay import Overlay
+from evenweave.adapters.stores.postgres.answers import Answers
 from evenweave.adapters.stores.postgres.commit import Buried, Commit
 from evenweave.adapters.stores.postgres.connections import SETTINGS, Dial, Link, connect, hide_password
 from evenweave.adapters.stores.postgres.errors import PostgresUnusable
@@ -20,29 +21,12 @@ from evenweave.adapters.stores.postgres.migrations import PACKAGE, migrate
 from evenweave.adapters.stores.postgres.session import Session
 from evenweave.adapters.stores.postgres.transaction import PostgresTransaction
 from evenweave.adapters.stores.postgres.writer import Writer
-from evenweave.engine import codec
-from evenweave.ports.store import (
-    EVERY,
-    Census,
-    DefinitionRow,
-    Ended,
-    HistoryEntry,
-    InstanceSummary,
-    Kept,
-    Outgoing,
-    Parked,
-    PendingCall,
-    Position,
-    StoreConflict,
-    StoreUnavailable,
-    Which,
-)
+from evenweave.ports.store import Outgoing, PendingCall, StoreConflict, StoreUnavailable
 from evenweave.runtime.figures import Commits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-    from evenweave.engine import Instance
     from evenweave.ports.clock import Clock
 
 HOT_INSTANCES = 20_000
@@ -54,7 +38,7 @@ BYTES_EVERY_S = 30.0
 _DECODE = msgspec.msgpack.Decoder().decode
 
 
-class PostgresStore:
+class PostgresStore(Answers):
     """See `evenweave.ports.store.Store`, and docs/design/postgres.md.
 
     Attributes:
@@ -251,10 +235,6 @@ class PostgresStore:
         """The size of the tables and their indexes, as of some seconds ago."""
         return self._bytes
 
-    async def definitions(self) -> Sequence[DefinitionRow]:
-        """All definitions, in the order of registration."""
-        return [DefinitionRow(**row) for row in await self._rows("definitions")]
-
     @asynccontextmanager
     async def exclusively(self) -> AsyncIterator[None]:
         """Hold a lock of the session on a connection of its own; it goes with the connection."""
@@ -278,63 +258,6 @@ class PostgresStore:
         self._version = rows[0][0] if rows else 0
         return self._version
 
-    async def schedules(self) -> Mapping[tuple[str, str], float]:
-        """Until when schedules were heeded."""
-        rows = await self._rows("schedules")
-        return {(definition, digest): through for definition, digest, through in rows}
-
-    async def positions(self) -> Mapping[str, Position]:
-        """How far each channel was read."""
-        return {channel: Position(log, position) for channel, log, position in await self._rows("positions")}
-
-    async def instance(self, id: str) -> Instance | None:  # noqa: A002
-        """An instance as it is durable."""
-        rows = await self._rows("instance", id)
-        return codec.decode(rows[0][0]) if rows else None
-
-    async def instances(
-        self, which: Which = EVERY, *, key: str = "", after: int = 0, limit: int = 100
-    ) -> Sequence[InstanceSummary]:
-        """A page of instances, oldest first."""
-        w = which
-        where = (after, w.status, w.definition, w.version, w.live, w.since, w.until, limit)
-        if key:
-            rows = await self._rows("instances_by_key", *where, key)
-        else:
-            name = "instances_stopped" if w.status in {"faulted", "suspended"} else "instances"
-            rows = await self._rows(name, *where)
-        return [InstanceSummary(*row) for row in rows]
-
-    async def history(self, instance: str) -> Sequence[HistoryEntry]:
-        """The bursts of an instance, oldest first."""
-        return [HistoryEntry(*row) for row in await self._rows("history", instance)]
-
-    async def noticed(self, after: int, limit: int) -> Sequence[tuple[int, str]]:
-        """Notices that are durable, in order, each with whom it is for."""
-        return [(sequence, instance) for sequence, instance in await self._rows("noticed", after, limit)]
-
-    async def children(self, parent: str, limit: int = 100) -> Sequence[InstanceSummary]:
-        """The instances that an instance started, oldest first."""
-        return [InstanceSummary(*row) for row in await self._rows("children", parent, limit)]
-
-    async def has_live(self, definition: str, digest: str) -> bool:
-        """Whether an instance of the definition has not ended, as far as it is durable."""
-        return bool(await self._rows("has_live", definition, digest))
-
-    async def due(self, now: float, limit: int) -> Sequence[str]:
-        """Instances with a deadline that is over; nothing is locked."""
-        return [row[0] for row in await self._rows("due", now, limit)]
-
-    async def next_due(self, after: float) -> float | None:
-        """The earliest deadline behind a time."""
-        found: float | None = (await self._rows("next_due", after))[0][0]
-        return found
-
-    async def expired(self, now: float, limit: int) -> Sequence[tuple[str, Kept]]:
-        """Kept events whose time is over."""
-        rows = await self._rows("expired", now, limit)
-        return [(row[0], Kept(row[1], row[2], row[3], _DECODE(row[4]), row[5])) for row in rows]
-
     async def outbox(self, after: int, limit: int) -> Sequence[Outgoing]:
         """Events that this worker has to publish; those of workers that are gone are its own from now on."""
         if after == 0:
@@ -352,34 +275,12 @@ class PostgresStore:
         """Take over calls of workers that are gone."""
         return [PendingCall(*row) for row in await self._rows("take_over_calls", self.session.id, limit)]
 
-    async def parked(self, after: int = 0, limit: int = 100) -> Sequence[Parked]:
-        """What was put aside, oldest first."""
-        rows = await self._rows("parked", after, limit)
-        return [Parked(row[0], row[1], row[2], _DECODE(row[3]), row[4], row[5]) for row in rows]
-
-    async def census(self) -> Census:
-        """Count what is durable, from indexes that hold no ended instance."""
-        stopped = await self._rows("census_stopped")
-        live = await self._rows("census_live")
-        ((waits, kept, held, parked),) = await self._rows("census_rows")
-        instances = {(definition, status): count for definition, status, count in stopped}
-        for definition, count in live:
-            # The queries are not of one moment: a difference is never shown as less than none.
-            still = sum(instances.get((definition, status), 0) for status in ("faulted", "suspended"))
-            if count > still:
-                instances[definition, "waiting"] = count - still
-        return Census(instances, waits, kept, held, parked)
-
     async def prune(self, before: float, limit: int) -> bool:
         """Remove old dedupe keys and tombstones, in one small step; whether some are left."""
         for name in ("prune_dedupe", "prune_tombstones"):
             await self._faces.rows(self.sql[name], before, limit)
         found: bool = await self._faces.value(self.sql["prunable"], before)
         return found
-
-    async def ended(self, before: float, after: Ended, limit: int) -> Sequence[Ended]:
-        """Instances that ended before a time, in the order of that."""
-        return [Ended(*row) for row in await self._rows("ended", before, *after, limit)]
 
     async def forget_histories(self, instances: Sequence[str]) -> None:
         """Remove the histories of ended instances."""
@@ -391,9 +292,6 @@ class PostgresStore:
         await self.session.close()
         for link in (self.reader, self._faces, self._house, self._link):
             await link.close()
-
-    async def _rows(self, name: str, *parameters: Any) -> Sequence[asyncpg.Record]:
-        return await self._faces.rows(self.sql[name], self.tenant, *parameters)
 
     async def _count_kept(self) -> int:
         return int(await self._faces.value(self.sql["count_kept"], self.tenant))
