@@ -1,6 +1,5 @@
 """The embedded broker: a log, its groups, and their leases, on one SQLite database."""
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Self
 
@@ -9,8 +8,8 @@ from evenweave.adapters.brokers.embedded.feed import Feed
 from evenweave.adapters.brokers.embedded.handing import Handing
 from evenweave.adapters.brokers.embedded.intake import Intake, Prepared
 from evenweave.adapters.brokers.embedded.letters import Letters
-from evenweave.adapters.brokers.embedded.log import Log
-from evenweave.adapters.brokers.embedded.measuring import check_writing, count_dead_letters, find_lags
+from evenweave.adapters.brokers.embedded.log import Log, find_log_id
+from evenweave.adapters.brokers.embedded.measuring import Measuring
 from evenweave.adapters.brokers.embedded.polling import Pollers
 from evenweave.adapters.brokers.embedded.registry import Registry
 from evenweave.adapters.brokers.embedded.settling import Settling, draw_jitter
@@ -83,6 +82,7 @@ class EmbeddedBroker:
         self._letters = Letters(
             database, self._log, self._intake, self._registry, tenant=tenant, clock=clock, commit=self._committed
         )
+        self._measuring = Measuring(database, self._log, self._registry, tenant, clock, self._tally)
         self._trimmer = Trimmer(database, tenant, clock, rules, self._tally, self._drop_idle)
         self._feeds: dict[str, Feed] = {}
         self._pollers = Pollers(self._registry, clock, rules)
@@ -102,12 +102,7 @@ class EmbeddedBroker:
         jitter: Callable[[], float] = draw_jitter,
     ) -> Self:
         """Open the broker on a database that was opened with `MIGRATIONS`. The caller closes the database."""
-        log_id = database.reader.value(_SQL["log_id"], (tenant,))
-        if log_id is None:
-            log_id = secrets.token_hex(6)
-            unit = Unit()
-            unit.add(_SQL["insert_log"], (tenant, log_id))
-            await database.durable(unit)
+        log_id = await find_log_id(database, tenant)
         return cls(database, log_id, clock=clock, tenant=tenant, rules=rules or Rules(), jitter=jitter)
 
     async def close(self) -> None:
@@ -325,25 +320,12 @@ class EmbeddedBroker:
     async def check(self) -> None:
         """See `MeasuredBroker.check`."""
         self._check_open()
-        await check_writing(self._database, self._tenant, self._log.id)
+        await self._measuring.check()
 
     async def figures(self) -> Figures:
         """See `MeasuredBroker.figures`."""
         self._check_open()
-        leases = dict[str, int]()
-        for group in self._registry:
-            leases[group.name] = leases.get(group.name, 0) + group.in_hand
-        return Figures(
-            tally=self._tally,
-            commits=self._database.commits,
-            appended=self._log.count_appended(),
-            leases=leases,
-            polls=self._pollers.count(),
-            lags=await find_lags(self._database, self._tenant, self._clock.now()),
-            dead_letters=await count_dead_letters(self._database, self._tenant),
-            last_position=self._log.horizon,
-            bytes=self._database.count_bytes(),
-        )
+        return await self._measuring.figures(self._pollers.count())
 
     # How it works
 

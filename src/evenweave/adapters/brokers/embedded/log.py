@@ -1,9 +1,10 @@
 """The log: rows in the database, with its newest part in memory."""
 
+import secrets
 from bisect import bisect_right
 from collections import deque
 
-from evenweave.adapters.sqlite import Reader, load_statements
+from evenweave.adapters.sqlite import Database, Reader, Unit, load_statements
 from evenweave.ports.broker import Delivery
 from evenweave.runtime.deadletters import find_addressee
 
@@ -141,3 +142,14 @@ class Log:
 
     def _read_last(self, channel: str) -> int:
         return int(self._reader.value(_SQL["last_position_of_channel"], (self._tenant, channel)))
+
+
+async def find_log_id(database: Database, tenant: str) -> str:
+    """The id of the log in a database: it is made with the log."""
+    found: str | None = database.reader.value(_SQL["log_id"], (tenant,))
+    if found is None:
+        found = secrets.token_hex(6)
+        unit = Unit()
+        unit.add(_SQL["insert_log"], (tenant, found))
+        await database.durable(unit)
+    return found
