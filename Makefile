@@ -42,6 +42,7 @@ bench: $(STAMP) bench-peers
 	$(BIN)/python bench/plots.py docs
 	$(BIN)/python bench/networked.py --seconds 2
 	$(BIN)/python bench/waiting.py
+	$(BIN)/python bench/killed_workers.py
 
 bench-quick: $(STAMP) bench-peers
 	$(BIN)/python bench/orders.py --seconds 0.7
