@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import statistics
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from evenweave.cli.process import tune_process
 IN_FLIGHT = 64
 DUE_WAIT_S = 300.0
 SHORT_S = 15
+TURNS = 5
 
 
 async def pause() -> None:
@@ -55,7 +57,7 @@ async def serve(path: Path, seconds: float) -> dict[str, Any]:
     started = time.perf_counter() - began
     idle = rss_mb()
     subject = await Subject.serve(whole)
-    figures = await measure(subject.place, IN_FLIGHT, seconds, repetitions=3)
+    figures = await measure(subject.place, IN_FLIGHT, seconds, repetitions=1)
     await subject.close()
     return {"start_s": round(started, 3), "idle_mb": round(idle), **figures._asdict()}
 
@@ -85,21 +87,31 @@ async def ask(*arguments: str) -> dict[str, Any]:
     return found
 
 
+def compare(count: int, first: int, turns: list[dict[int, dict[str, Any]]]) -> dict[str, Any]:
+    """The figures of one database, each the median of all turns, and its orders next to those of the first one."""
+    row = {name: statistics.median(turn[count][name] for turn in turns) for name in turns[0][count]}
+    ratio = statistics.median(turn[count]["orders_s"] / turn[first]["orders_s"] for turn in turns)
+    return {"waiting": count, **row, "of_empty": round(ratio, 2)}
+
+
 async def run(counts: list[int], seconds: float, due: int) -> None:
     """Print a table, and write it to ``bench/out/waiting.json``."""
-    rows = []
-    print(
-        "  ".join(f"{name:>10}" for name in ("waiting", "start s", "idle MB", "MB", "orders/s", "of empty")), flush=True
-    )
+    names = ("waiting", "start s", "idle MB", "MB", "orders/s", "of empty")
+    print("  ".join(f"{name:>10}" for name in names), flush=True)
     with tempfile.TemporaryDirectory() as name:
-        for count in counts:
-            path = Path(name) / f"{count}.db"
+        paths = {count: Path(name) / f"{count}.db" for count in counts}
+        for count, path in paths.items():
             await prepare(path, count)
-            row = {"waiting": count, **await ask("--serve", str(path), "--seconds", str(seconds))}
-            row["of_empty"] = round(row["orders_s"] / rows[0]["orders_s"], 2) if rows else 1.0
-            rows.append(row)
-            cells = (count, row["start_s"], row["idle_mb"], row["rss_mb"], row["orders_s"], row["of_empty"])
+        # By turns, and each turn by itself, for a machine is faster at one time than at another.
+        turns = [
+            {count: await ask("--serve", str(path), "--seconds", str(seconds)) for count, path in paths.items()}
+            for _ in range(TURNS)
+        ]
+        rows = [compare(count, counts[0], turns) for count in counts]
+        for row in rows:
+            cells = (row["waiting"], row["start_s"], row["idle_mb"], row["rss_mb"], row["orders_s"], row["of_empty"])
             print("  ".join(f"{cell:>10}" for cell in cells), flush=True)
+        for path in paths.values():
             path.unlink()
         path = Path(name) / "due.db"
         over = time.monotonic() + SHORT_S + 1

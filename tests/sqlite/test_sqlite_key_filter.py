@@ -44,7 +44,7 @@ async def test_nothing_in_the_log_is_ever_called_new(database: Database, slots: 
     """While it is built, after it was found too small, and when it is complete, no key that is there is denied."""
     clock = JumpingClock()
     pending = [_key(-1 % 2**32)]
-    filter_ = KeyFilter(database.reader, PAGES, "default", clock, lambda: pending, first=b"", slots=slots)
+    filter_ = KeyFilter(database.reader, PAGES, "default", clock, lambda: pending, first=b"", slots=slots, at_once_s=0)
     added = list(range(2 * 10**6, 2 * 10**6 + 40))
     for step in range(20):
         pending.append(_key(added[step]))

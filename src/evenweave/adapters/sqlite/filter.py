@@ -12,6 +12,7 @@ _SLOTS = 2**20
 _MOST_SLOTS = 2**26
 _PAGE = 2_000
 _PAUSE_S = 0.005
+_AT_ONCE_S = 0.75
 _LATER_S = 1.0
 _HALF = 32
 
@@ -23,8 +24,9 @@ class KeyFilter:
 
     Nearly every event, and every instance that one starts, is new, and a look-up in a large index whose pages change
     with every commit costs as much as all the rest of appending. The halves of a key's hash are two places, of a byte
-    each. Deleted keys stay until the filter is built anew, from the indexes, page by page between other things; until
-    the first one is complete everything is looked up.
+    each. Deleted keys stay until the filter is built anew, from the indexes, page by page between other things. The
+    first one is built at once, as far as that takes no longer than a moment (a million keys); until it is complete
+    everything is looked up.
 
     Args:
         reader: The database.
@@ -34,7 +36,9 @@ class KeyFilter:
         clock: The time.
         pending: The keys that are on their way into the database.
         first: What is less than every key.
-        slots: Its size at first.
+        count: A statement that tells about how many keys there are, if one can tell without counting them.
+        slots: Its size at first, at least.
+        at_once_s: So long the first one is built before anything else, rather than between other things.
     """
 
     def __init__(
@@ -46,7 +50,9 @@ class KeyFilter:
         pending: Callable[[], Iterable[Key]],
         *,
         first: Key,
+        count: str | None = None,
         slots: int = _SLOTS,
+        at_once_s: float = _AT_ONCE_S,
     ) -> None:
         self._reader = reader
         self._pages = pages
@@ -62,7 +68,8 @@ class KeyFilter:
         self._table = 0
         self._reached = first
         self._timer: Timer | None = None
-        self._begin(slots)
+        keys = reader.value(count) if count is not None else 0
+        self._begin(_room_for(keys + keys // 4, slots), at_once_s)
 
     def may_have(self, key: Key) -> bool:
         """Tell whether the tables may have this key; never wrong where it says no."""
@@ -89,45 +96,57 @@ class KeyFilter:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _begin(self, slots: int) -> None:
+    def _begin(self, slots: int, at_once_s: float = 0.0) -> None:
         self._next, self._next_keys = bytearray(slots), 0
         self._table, self._reached = 0, self._first
         for key in self._pending():
             self._add_next(key)
-        self._go_on()
+        self._go_on(at_once_s)
 
-    def _go_on(self) -> None:
+    def _go_on(self, at_once_s: float = 0.0) -> None:
         self._timer = None
-        try:
-            rows = self._reader.rows(self._pages[self._table], (self._tenant, self._reached, _PAGE))
-        except apsw.ConnectionClosedError:
-            return  # nobody asks any more
-        except apsw.Error:
-            # Whoever looks something up will be told; until this is complete everything is looked up.
-            self._timer = self._clock.call_later(_LATER_S, self._go_on)
-            return
-        for (key,) in rows:
-            self._add_next(key)
-        if len(rows) == _PAGE:
-            self._reached = rows[-1][0]
-        else:
-            self._table, self._reached = self._table + 1, self._first
-        if self._table < len(self._pages):
-            self._timer = self._clock.call_later(_PAUSE_S, self._go_on)
-            return
+        until = self._clock.monotonic() + at_once_s
+        while self._table < len(self._pages):
+            try:
+                self._read_page()
+            except apsw.ConnectionClosedError:
+                return  # nobody asks any more
+            except apsw.Error:
+                # Whoever looks something up will be told; until this is complete everything is looked up.
+                self._timer = self._clock.call_later(_LATER_S, self._go_on)
+                return
+            if self._clock.monotonic() >= until:
+                self._timer = self._clock.call_later(_PAUSE_S, self._go_on)
+                return
         slots = len(self._next)
         if self._next_keys * _SLOTS_PER_KEY > slots < _MOST_SLOTS:
             # Counted now: what is twice the size holds them for a while.
-            wanted = slots
-            while wanted < min(self._next_keys * 2 * _SLOTS_PER_KEY, _MOST_SLOTS):
-                wanted *= 2
-            self._begin(wanted)
+            self._begin(_room_for(2 * self._next_keys, slots))
             return
         self._places, self._mask = self._next, slots - 1
         # At the largest size it is renewed all the same, once as many keys have come as it has good places for.
         self._room = max(slots // _SLOTS_PER_KEY - self._next_keys, slots // (2 * _SLOTS_PER_KEY))
 
+    def _read_page(self) -> None:
+        rows = self._reader.rows(self._pages[self._table], (self._tenant, self._reached, _PAGE))
+        places, mask = self._next, len(self._next) - 1
+        for (key,) in rows:
+            found = hash(key)
+            places[found & mask] = places[found >> _HALF & mask] = 1
+        self._next_keys += len(rows)
+        if len(rows) == _PAGE:
+            self._reached = rows[-1][0]
+        else:
+            self._table, self._reached = self._table + 1, self._first
+
     def _add_next(self, key: Key) -> None:
         found, mask = hash(key), len(self._next) - 1
         self._next[found & mask] = self._next[found >> _HALF & mask] = 1
         self._next_keys += 1
+
+
+def _room_for(keys: int, slots: int) -> int:
+    """The least size from a first one on, doubled and doubled again, that holds so many keys."""
+    while slots < min(keys * _SLOTS_PER_KEY, _MOST_SLOTS):
+        slots *= 2
+    return slots

@@ -57,7 +57,9 @@ class Intake:
         self._numbers = 0
         # Keys of events that are not committed yet: the overlay that every lookup consults before the store.
         self._keys: dict[bytes, Batch] = {}
-        self._known = KeyFilter(database.reader, [_SQL["keys"]], tenant, clock, self._keys.keys, first=b"")
+        self._known = KeyFilter(
+            database.reader, [_SQL["keys"]], tenant, clock, self._keys.keys, first=b"", count=_SQL["about_how_many"]
+        )
 
     def prepare(self, channel: str, event: Event) -> Prepared:
         """Encode an event and make its keys. Raises `Refused` where it cannot go into the log."""

@@ -22,6 +22,9 @@ select 1 from broker_events where tenant = ? and dedupe = ?;
 -- name: keys
 select dedupe from broker_events where tenant = ? and dedupe > ? order by dedupe limit ?;
 
+-- name: about_how_many
+select coalesce((select max(position) from broker_events) - (select min(position) from broker_events) + 1, 0);
+
 -- name: events_of_channel
 select position, event from broker_events
 where tenant = ? and channel = ? and position > ? and position <= ?

@@ -111,6 +111,9 @@ union all select 1 from tombstones where tenant = ?1 and instance = ?2
 -- name: ids
 select id from instances where tenant = ? and id > ? order by id limit ?
 
+-- name: about_how_many
+select coalesce((select max(sequence) from instances) - (select min(sequence) from instances) + 1, 0)
+
 -- name: buried_ids
 select instance from tombstones where tenant = ? and instance > ? order by instance limit ?
 
