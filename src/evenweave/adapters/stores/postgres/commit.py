@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from evenweave.adapters.stores.postgres.errors import FAILURES
 from evenweave.ports.store import StoreConflict
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Commit:
             await self._connection.execute("commit")
         except (StoreConflict, asyncpg.PostgresError) as error:
             if not group.is_plain:
-                with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                with contextlib.suppress(*FAILURES):
                     await self._connection.execute("rollback")
             match getattr(error, "sqlstate", None):
                 case str(state) if state == CONFLICT:

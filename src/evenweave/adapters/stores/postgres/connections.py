@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 
-from evenweave.adapters.stores.postgres.errors import PostgresUnusable, explain, is_lost
+from evenweave.adapters.stores.postgres.errors import FAILURES, PostgresUnusable, explain, is_lost
 from evenweave.ports.store import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Link:
             async with self.use() as connection:
                 found: Sequence[asyncpg.Record] = await connection.fetch(sql, *parameters)
                 return found
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAILURES as error:
             raise explain(error) from error
 
     async def row(self, sql: str, *parameters: Any) -> asyncpg.Record | None:
@@ -117,7 +117,7 @@ class Link:
             if connection is not None:
                 try:
                     await connection.close(timeout=2.0)
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                except FAILURES:
                     connection.terminate()
 
     def _drop(self) -> None:

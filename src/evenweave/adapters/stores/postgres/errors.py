@@ -27,6 +27,9 @@ class PostgresTooNew(EvenweaveError):
 AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 """Nobody's fault, and gone when the same statements are run once more (40P01, 40001, 55P03)."""
 
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What the driver raises, whatever went wrong; a connection that breaks may also show as an error of its own states."""
+
 # Classes of SQLSTATE that say that the rows are at fault: data, integrity, limits, and what a trigger raises.
 _OWN = ("22", "23", "54", "P0")
 

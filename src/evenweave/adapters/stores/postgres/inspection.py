@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
-
 from evenweave.adapters.stores.postgres.connections import SETTINGS, connect, hide_password
-from evenweave.adapters.stores.postgres.errors import PostgresTooNew, PostgresUnusable
+from evenweave.adapters.stores.postgres.errors import FAILURES, PostgresTooNew, PostgresUnusable
 from evenweave.adapters.stores.postgres.migrations import COMPONENT, check_version, scripts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import asyncpg
 
 OLDEST_SERVER = 140_000
 
@@ -44,12 +44,12 @@ async def inspect(url: str, queries: Mapping[str, str]) -> Inspection:
     except PostgresUnusable as error:
         found.problems.append(error.message)
         return found
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except FAILURES as error:
         found.problems.append(f"it does not let us in: {error or type(error).__name__}")
         return found
     try:
         await _look(connection, found, queries)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except FAILURES as error:
         found.problems.append(f"it cannot be read: {error}")
     finally:
         await connection.close()

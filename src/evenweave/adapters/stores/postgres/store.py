@@ -6,7 +6,6 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
-import asyncpg
 import msgspec
 
 from evenweave.adapters.statements import load_statements
@@ -15,7 +14,7 @@ from evenweave.adapters.stores.overlay import Overlay
 from evenweave.adapters.stores.postgres.answers import Answers
 from evenweave.adapters.stores.postgres.commit import Buried, Commit
 from evenweave.adapters.stores.postgres.connections import SETTINGS, Dial, Link, connect, hide_password
-from evenweave.adapters.stores.postgres.errors import PostgresUnusable
+from evenweave.adapters.stores.postgres.errors import FAILURES, PostgresUnusable
 from evenweave.adapters.stores.postgres.keys import LockKeys
 from evenweave.adapters.stores.postgres.migrations import PACKAGE, migrate
 from evenweave.adapters.stores.postgres.session import Session
@@ -26,6 +25,8 @@ from evenweave.runtime.figures import Commits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    import asyncpg
 
     from evenweave.ports.clock import Clock
 
@@ -108,7 +109,7 @@ class PostgresStore(Answers):
                 await migrate(connection, name)
             finally:
                 await connection.close()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except FAILURES as error:
             raise PostgresUnusable(
                 f"{name}: {str(error) or type(error).__name__}", "is the server there, and does it let us in?"
             ) from error

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 from evenweave.adapters.stores.postgres.connections import SETTINGS, connect, hide_password
-from evenweave.adapters.stores.postgres.errors import explain
+from evenweave.adapters.stores.postgres.errors import FAILURES, explain
 from evenweave.adapters.stores.postgres.migrations import migrate
 from evenweave.adapters.stores.transfer import TABLES, NotMovable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
+
+    import asyncpg
 
     from evenweave.adapters.stores.transfer import Rows
 
@@ -37,7 +37,7 @@ async def read_tables(url: str) -> AsyncIterator[tuple[str, Rows]]:
                 cursor = await connection.cursor(sql)
                 while rows := await cursor.fetch(_ROWS):
                     yield table, [tuple(row) for row in rows]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except FAILURES as error:
         raise explain(error) from error
     finally:
         await connection.close()
@@ -79,7 +79,7 @@ async def write_tables(url: str, tables: Iterable[tuple[str, Rows]]) -> dict[str
             await connection.execute(
                 "insert into definitions_versions (tenant, version) select distinct tenant, 1 from definitions"
             )
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except FAILURES as error:
         raise explain(error) from error
     finally:
         await connection.close()
@@ -98,7 +98,7 @@ async def _insert(connection: asyncpg.Connection, table: str, names: tuple[str, 
 async def _open(url: str) -> asyncpg.Connection:
     try:
         connection = await connect(url, SETTINGS)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except FAILURES as error:
         raise explain(error) from error
     try:
         await migrate(connection, hide_password(url))

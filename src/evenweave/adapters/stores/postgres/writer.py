@@ -12,7 +12,7 @@ import asyncpg
 import structlog
 
 from evenweave.adapters.stores.postgres.commit import SUPERSEDED
-from evenweave.adapters.stores.postgres.errors import AGAIN, explain, is_lost, is_own
+from evenweave.adapters.stores.postgres.errors import AGAIN, FAILURES, explain, is_lost, is_own
 from evenweave.adapters.stores.postgres.group import Group
 from evenweave.ports.store import StoreConflict, StoreRefused, StoreUnavailable
 
@@ -202,7 +202,7 @@ class Writer:
             try:
                 async with self._link.use() as connection:
                     given_up = await self._store.give_up(connection, self._number + 1)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, StoreUnavailable):
+            except (*FAILURES, StoreUnavailable):
                 await asyncio.sleep(0.1)
                 continue
             self._number += 2 if given_up else 1
