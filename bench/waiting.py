@@ -26,7 +26,7 @@ from evenweave.cli.process import tune_process
 IN_FLIGHT = 64
 DUE_WAIT_S = 300.0
 SHORT_S = 15
-TURNS = 5
+TURNS = 3
 
 
 async def pause() -> None:
