@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,14 @@ def journal(stack: Stack, service: str) -> list[dict[str, Any]]:
     """What a service noted."""
     path = stack.journal(service)
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def polls(stack: Stack) -> int:
+    """How many requests wait at the Runtime for an event."""
+    with urllib.request.urlopen(f"{stack.urls['runtime']}/metrics") as answer:
+        found = re.search(r"^evenweave_runtime_polls (\d+)", answer.read().decode(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
 
 
 def test_demo_loses_nothing(process: Command) -> None:
@@ -154,8 +163,11 @@ def test_two_workers_of_a_service_share_the_orders(stack: Stack) -> None:
         stack.start_service(service)
     stack.start_service("payment-1", script="payment")
     stack.start_service("payment-2", script="payment")
-    stack.start_service("store", "--orders", "100")
     end = time.monotonic() + 60
+    while polls(stack) < 5:  # the engine and the four of them wait for events: nobody is late
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    stack.start_service("store", "--orders", "100")
     instances = Instances(stack.remote("engine"))
     while instances.ended < 100:
         assert time.monotonic() < end
