@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from evenweave.ports.store import DefinitionRow, Expected, StoreConflict, Wait
+from evenweave.ports.store import DefinitionRow, Expected, PendingCall, StoreConflict, Wait
 from evenweave.testing.store.rows import list_kept, make_event, make_instance, save
 
 if TYPE_CHECKING:
@@ -310,6 +310,31 @@ class SharedStoreContract:
         removing.remove_definition("d", "x")
         assert await _is_conflict(removing)
         assert [each.id for each in await pair.two.definitions()] == ["d"]
+
+    async def test_result_of_a_call_that_another_worker_took_over_counts_once(self, pair: Pair) -> None:
+        """A worker whose lease was over may come back with a result: of the two that bring one, the first counts."""
+        made = pair.one.begin()
+        save(made, make_instance("i"))
+        made.call(PendingCall("i", 3, b"call"))
+        await made.queue()
+        assert list(await pair.two.take_over_calls(9)) == []
+        await pair.kill_one()
+        assert list(await pair.two.take_over_calls(9)) == [PendingCall("i", 3, b"call")]
+        assert list(await pair.one.take_over_calls(9)) == []
+        first, second = await _begin(pair, Expected(instances=["i"]))
+        for number, each in enumerate((first, second)):
+            assert await each.is_pending("i", 3)
+            state = await each.instance("i")
+            assert state is not None
+            save(each, make_instance("i", revision=state.revision + 1, number=number))
+            each.end_call("i", 3)
+        await first.queue()
+        assert await _is_conflict(second)
+        again = pair.two.begin()
+        assert not await again.is_pending("i", 3)
+        found = await again.instance("i")
+        assert found is not None
+        assert found.data == {"n": 0}
 
     async def test_events_of_a_worker_that_is_gone_are_adopted_once(self, pair: Pair) -> None:
         """What a worker has to publish no other one sees, until it is gone: then one that lives takes it over."""
