@@ -56,6 +56,18 @@ async def test_nothing_in_the_log_is_ever_called_new(database: Database, slots: 
     assert _wrong(filter_) < 100
 
 
+async def test_new_events_are_known_to_be_new_from_the_first_one_on(database: Database) -> None:
+    """It is complete when it is made, where that takes but a moment, and of the right size where it knows the count."""
+    count = f"select {COUNT}"
+    made = [
+        KeyFilter(database.reader, PAGES, "default", JumpingClock(), list, first=b"", slots=64, count=each, at_once_s=s)
+        for each, s in ((count, 1.0), (None, 1.0), (count, 0.0))
+    ]
+    assert all(made[0].may_have(_key(number)) for number in range(COUNT))
+    assert _wrong(made[0]) < 100
+    assert [_wrong(each) for each in made[1:]] == [1_000, 1_000]
+
+
 async def test_a_filter_that_fills_is_built_anew(database: Database) -> None:
     """With ten times as many keys it still rules out nearly everything that is new."""
     clock = JumpingClock()

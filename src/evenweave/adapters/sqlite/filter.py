@@ -87,7 +87,7 @@ class KeyFilter:
             places[found & mask] = places[found >> _HALF & mask] = 1
             self._room -= 1
         if self._timer is not None:
-            self._add_next(key)
+            self._add_next((key,))
         elif self._room < 0:
             self._begin(len(self._next))
 
@@ -99,8 +99,7 @@ class KeyFilter:
     def _begin(self, slots: int, at_once_s: float = 0.0) -> None:
         self._next, self._next_keys = bytearray(slots), 0
         self._table, self._reached = 0, self._first
-        for key in self._pending():
-            self._add_next(key)
+        self._add_next(self._pending())
         self._go_on(at_once_s)
 
     def _go_on(self, at_once_s: float = 0.0) -> None:
@@ -129,20 +128,18 @@ class KeyFilter:
 
     def _read_page(self) -> None:
         rows = self._reader.rows(self._pages[self._table], (self._tenant, self._reached, _PAGE))
-        places, mask = self._next, len(self._next) - 1
-        for (key,) in rows:
-            found = hash(key)
-            places[found & mask] = places[found >> _HALF & mask] = 1
-        self._next_keys += len(rows)
+        self._add_next([key for (key,) in rows])
         if len(rows) == _PAGE:
             self._reached = rows[-1][0]
         else:
             self._table, self._reached = self._table + 1, self._first
 
-    def _add_next(self, key: Key) -> None:
-        found, mask = hash(key), len(self._next) - 1
-        self._next[found & mask] = self._next[found >> _HALF & mask] = 1
-        self._next_keys += 1
+    def _add_next(self, keys: Iterable[Key]) -> None:
+        places, mask = self._next, len(self._next) - 1
+        for key in keys:
+            found = hash(key)
+            places[found & mask] = places[found >> _HALF & mask] = 1
+            self._next_keys += 1
 
 
 def _room_for(keys: int, slots: int) -> int:
