@@ -47,7 +47,8 @@ events:
 SLEEPING = DEFINITION.replace(b"id: tickets", b"id: sleepers").replace(b"transition: Wait", b"transition: Rest")
 """The same without the wait for the payment: each has a deadline in thirty days."""
 
-TABLES = {"instances": "id", "history": "instance", "correlations": "instance", "waits": "instance"}
+TABLES = {"instances": "id", "history": "i.id", "correlations": "instance", "waits": "instance"}
+"""The tables that an instance has rows in, each with what names it there."""
 _CHUNK = 10_000
 
 
@@ -83,9 +84,8 @@ def seed(path: Path, definition: str, count: int) -> None:
     connection.execute("pragma synchronous = off")
     first = name_instance(definition, 0)
     for table, column in TABLES.items():
-        names = [row[1] for row in connection.execute(f"pragma table_info({table})") if row[1] != "sequence"]
-        template = list(connection.execute(f"select {', '.join(names)} from {table} where {column} = ?", (first,)))
-        insert = f"insert into {table} ({', '.join(names)}) values ({', '.join('?' * len(names))})"
+        select, insert = make_statements(connection, table)
+        template = list(connection.execute(f"{select} where {column} = ?", (first,)))
         for begin in range(1, count + 1, _CHUNK):
             with connection:
                 for row in template:
@@ -93,6 +93,17 @@ def seed(path: Path, definition: str, count: int) -> None:
                     connection.executemany(insert, _rename(row, definition, first, numbers))
     connection.execute("pragma wal_checkpoint(truncate)")
     connection.close()
+
+
+def make_statements(connection: apsw.Connection, table: str) -> tuple[str, str]:
+    """How rows are read, without the numbers that only say in which order instances came, and how they are written."""
+    if table == "history":
+        select = "select i.id, h.revision, h.at, h.causes from history h join instances i on i.sequence = h.instance"
+        values = "select sequence, ?2, ?3, ?4 from instances where id = ?1"
+        return select, f"insert into history (instance, revision, at, causes) {values}"
+    names = [row[1] for row in connection.execute(f"pragma table_info({table})") if row[1] != "sequence"]
+    columns, values = ", ".join(names), ", ".join("?" * len(names))
+    return f"select {columns} from {table}", f"insert into {table} ({columns}) values ({values})"
 
 
 def _rename(row: tuple[Any, ...], definition: str, first: str, numbers: range) -> Iterator[tuple[Any, ...]]:

@@ -35,13 +35,12 @@ async def _open(path: Path, seeding: Any) -> Whole:
     return whole
 
 
-def _rows(path: Path, tables: dict[str, str]) -> dict[str, set[tuple[Any, ...]]]:
+def _rows(path: Path, seeding: Any) -> dict[str, set[tuple[Any, ...]]]:
     """All rows, without the numbers that only say in which order they came."""
     connection = apsw.Connection(str(path))
     found = {}
-    for table in tables:
-        names = [row[1] for row in connection.execute(f"pragma table_info({table})") if row[1] != "sequence"]
-        found[table] = set(connection.execute(f"select {', '.join(names)} from {table}"))
+    for table in seeding.TABLES:
+        found[table] = set(connection.execute(seeding.make_statements(connection, table)[0]))
     connection.close()
     return found
 
@@ -67,7 +66,7 @@ async def test_seeded_rows_are_those_that_the_engine_writes(tmp_path: Path, seed
         await seeding.write_first(whole, number)
     await _wait_for(whole, 8)
     await whole.stop()
-    seeded, own = (_rows(tmp_path / name, seeding.TABLES) for name in ("seeded.db", "own.db"))
+    seeded, own = (_rows(tmp_path / name, seeding) for name in ("seeded.db", "own.db"))
     assert {table: len(rows) for table, rows in own.items()} == {
         "instances": 8,
         "history": 8,

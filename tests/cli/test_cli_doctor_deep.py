@@ -26,6 +26,8 @@ states:
   - {name: Rest, type: sleep, duration: PT1H, end: true}
 """
 
+OF_FIRST, OF_SECOND = (f"instance = (select sequence from instances where id = '{{{n}}}')" for n in (0, 1))
+
 
 async def fill(file: Path) -> list[str]:
     """Three instances that wait; their ids, oldest first."""
@@ -77,13 +79,13 @@ async def test_doctor_runs_histories_again(folder: Path, evenweave: Command) -> 
             "the state has format 99, this version of Evenweave reads format 1",
         ),
         ("update instances set state = (select state from instances where id = '{1}') where id = '{0}'", "that of {1}"),
-        ("delete from history where instance = '{0}'", "the history of {0} cannot be run again"),
-        ("update history set revision = 2 where instance = '{0}'", "the history of {0} cannot be run again"),
+        (f"delete from history where {OF_FIRST}", "the history of {0} cannot be run again"),
+        (f"update history set revision = 2 where {OF_FIRST}", "the history of {0} cannot be run again"),
         (
-            "update history set causes = (select causes from history where instance = '{1}') where instance = '{0}'",
+            f"update history set causes = (select causes from history where {OF_SECOND}) where {OF_FIRST}",
             "the history of instance {0} leads to another state",
         ),
-        ("update history set causes = x'c1' where instance = '{0}'", "the history of {0} cannot be read"),
+        (f"update history set causes = x'c1' where {OF_FIRST}", "the history of {0} cannot be read"),
     ],
 )
 async def test_doctor_names_what_histories_do_not_lead_to(

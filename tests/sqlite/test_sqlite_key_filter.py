@@ -44,7 +44,9 @@ async def test_nothing_in_the_log_is_ever_called_new(database: Database, slots: 
     """While it is built, after it was found too small, and when it is complete, no key that is there is denied."""
     clock = JumpingClock()
     pending = [_key(-1 % 2**32)]
-    filter_ = KeyFilter(database.reader, PAGES, "default", clock, lambda: pending, first=b"", slots=slots, at_once_s=0)
+    filter_ = KeyFilter(
+        database.reader, PAGES, "default", clock, lambda: pending, first=(b"",), slots=slots, at_once_s=0
+    )
     added = list(range(2 * 10**6, 2 * 10**6 + 40))
     for step in range(20):
         pending.append(_key(added[step]))
@@ -60,7 +62,9 @@ async def test_new_events_are_known_to_be_new_from_the_first_one_on(database: Da
     """It is complete when it is made, where that takes but a moment, and of the right size where it knows the count."""
     count = f"select {COUNT}"
     made = [
-        KeyFilter(database.reader, PAGES, "default", JumpingClock(), list, first=b"", slots=64, count=each, at_once_s=s)
+        KeyFilter(
+            database.reader, PAGES, "default", JumpingClock(), list, first=(b"",), slots=64, count=each, at_once_s=s
+        )
         for each, s in ((count, 1.0), (None, 1.0), (count, 0.0))
     ]
     assert all(made[0].may_have(_key(number)) for number in range(COUNT))
@@ -71,7 +75,7 @@ async def test_new_events_are_known_to_be_new_from_the_first_one_on(database: Da
 async def test_a_filter_that_fills_is_built_anew(database: Database) -> None:
     """With ten times as many keys it still rules out nearly everything that is new."""
     clock = JumpingClock()
-    filter_ = KeyFilter(database.reader, PAGES, "default", clock, list, first=b"", slots=64)
+    filter_ = KeyFilter(database.reader, PAGES, "default", clock, list, first=(b"",), slots=64)
     clock.jump(1)
     more = Unit()
     for number in range(COUNT, 10 * COUNT):

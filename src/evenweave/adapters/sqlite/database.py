@@ -156,7 +156,8 @@ class Database:
         batch, self._gathered = self._gathered, []
         for unit in batch:
             unit.seal()
-            self._funnel.fill(unit)
+            if not unit.alone:
+                self._funnel.fill(unit)
         if self._writer is not None:
             self._writer.put(batch)
         elif batch:

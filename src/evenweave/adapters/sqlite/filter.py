@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import apsw
 
 from evenweave.adapters.sqlite.connections import Reader
+from evenweave.adapters.sqlite.unit import Row
 from evenweave.ports.clock import Clock, Timer
 
 _SLOTS_PER_KEY = 8
@@ -30,12 +31,12 @@ class KeyFilter:
 
     Args:
         reader: The database.
-        pages: A statement for each table, which yields its keys in order; its parameters are the tenant, the key to
-            begin behind, and how many are wanted.
+        pages: A statement for each table, which yields rows in order, the key first; its parameters are the tenant, the
+            columns of the row to begin behind, and how many are wanted.
         tenant: The tenant.
         clock: The time.
         pending: The keys that are on their way into the database.
-        first: What is less than every key.
+        first: What is less than every row.
         count: A statement that tells about how many keys there are, if one can tell without counting them.
         slots: Its size at first, at least.
         at_once_s: So long the first one is built before anything else, rather than between other things.
@@ -49,7 +50,7 @@ class KeyFilter:
         clock: Clock,
         pending: Callable[[], Iterable[Key]],
         *,
-        first: Key,
+        first: Row,
         count: str | None = None,
         slots: int = _SLOTS,
         at_once_s: float = _AT_ONCE_S,
@@ -127,10 +128,10 @@ class KeyFilter:
         self._room = max(slots // _SLOTS_PER_KEY - self._next_keys, slots // (2 * _SLOTS_PER_KEY))
 
     def _read_page(self) -> None:
-        rows = self._reader.rows(self._pages[self._table], (self._tenant, self._reached, _PAGE))
-        self._add_next([key for (key,) in rows])
+        rows = self._reader.rows(self._pages[self._table], (self._tenant, *self._reached, _PAGE))
+        self._add_next([row[0] for row in rows])
         if len(rows) == _PAGE:
-            self._reached = rows[-1][0]
+            self._reached = rows[-1]
         else:
             self._table, self._reached = self._table + 1, self._first
 

@@ -89,7 +89,7 @@ class Funnel:
 
     def _meet(self, units: Sequence[Unit]) -> None:
         """Count the statements that the funnel does not take, and take those that come often."""
-        for sql in {sql for unit in units for sql in unit.statements} - self._kinds.keys():
+        for sql in {sql for unit in units if not unit.alone for sql in unit.statements} - self._kinds.keys():
             times = self._met[sql] = self._met.get(sql, 0) + 1
             if times == LEARNS_AFTER and len(self._kinds) < KINDS:
                 self._learn(sql)

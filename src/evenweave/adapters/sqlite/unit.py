@@ -16,11 +16,15 @@ class Unit:
     on rows that another statement writes in between. A unit may be added to while it is `open`: until the database
     takes it, at the end of the iteration of the loop in which it was submitted. Several components may put rows into
     one unit; each learns of its end by `when_done`.
+
+    Args:
+        alone: It is a transaction by itself, as long statements are that come rarely.
     """
 
-    __slots__ = ("before_commit", "listeners", "open", "statements", "values")
+    __slots__ = ("alone", "before_commit", "listeners", "open", "statements", "values")
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = False) -> None:
+        self.alone = alone
         self.statements: dict[str, list[Row]] = {}
         self.listeners: list[Done] = []
         self.open = True

@@ -22,19 +22,33 @@ Outcome = tuple[int, DatabaseError | None]
 
 
 def commit(funnel: Funnel, name: str, batch: Sequence[Unit], commits: Commits) -> Outcome:
-    """Commit the units of `batch` in one transaction.
+    """Commit the units of `batch` in one transaction, or more where some are to be alone.
 
     Where the data of one is at fault, those before it are committed and it gets the error; where the file or the disk
-    is, nothing is committed.
+    is, nothing more is committed.
     """
-    began_s = time.perf_counter()
-    outcome = _commit(funnel, name, batch)
-    if outcome[1] is None:
+    committed = 0
+    for units in _split(batch):
+        began_s = time.perf_counter()
+        count, error = _commit(funnel, name, units)
+        committed += count
+        if error is not None:
+            commits.failures += 1
+            return committed, error
         commits.seconds.observe(time.perf_counter() - began_s)
-        commits.rows.observe(sum(len(rows) for unit in batch for rows in unit.statements.values()))
-    else:
-        commits.failures += 1
-    return outcome
+        commits.rows.observe(sum(len(rows) for unit in units for rows in unit.statements.values()))
+    return committed, None
+
+
+def _split(batch: Sequence[Unit]) -> Sequence[Sequence[Unit]]:
+    if not any(unit.alone for unit in batch):
+        return (batch,)
+    parts: list[list[Unit]] = []
+    for unit in batch:
+        if unit.alone or not parts or parts[-1][-1].alone:
+            parts.append([])
+        parts[-1].append(unit)
+    return parts
 
 
 def _commit(funnel: Funnel, name: str, batch: Sequence[Unit]) -> Outcome:

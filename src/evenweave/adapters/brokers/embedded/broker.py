@@ -83,7 +83,7 @@ class EmbeddedBroker:
             database, self._log, self._intake, self._registry, tenant=tenant, clock=clock, commit=self._committed
         )
         self._measuring = Measuring(database, self._log, self._registry, tenant, clock, self._tally)
-        self._trimmer = Trimmer(database, tenant, clock, rules, self._tally, self._drop_idle)
+        self._trimmer = Trimmer(database, self._intake.keys, tenant, clock, rules, self._tally, self._drop_idle)
         self._feeds: dict[str, Feed] = {}
         self._pollers = Pollers(self._registry, clock, rules)
         self._closed = False

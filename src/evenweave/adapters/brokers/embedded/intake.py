@@ -5,8 +5,9 @@ from functools import partial
 from hashlib import blake2b
 
 from evenweave.adapters.brokers.embedded.batch import Batch
+from evenweave.adapters.brokers.embedded.keys import Keys
 from evenweave.adapters.brokers.embedded.log import Log
-from evenweave.adapters.sqlite import Database, DatabaseClosed, KeyFilter, Unit, load_statements
+from evenweave.adapters.sqlite import Database, DatabaseClosed, Unit, load_statements
 from evenweave.cloudevents import CloudEventError, Event, digest, encode
 from evenweave.ports.broker import Delivery, Refused, Unavailable
 from evenweave.ports.clock import Clock
@@ -16,7 +17,6 @@ from evenweave.runtime.rules import Rules, check_name
 
 _SQL = load_statements("evenweave.adapters.brokers.embedded")
 _INSERT_EVENT = _SQL["insert_event"]
-_FIND_DUPLICATE = _SQL["find_duplicate"]
 _UPDATE_CURSOR = _SQL["update_cursor"]
 
 Prepared = tuple[str, Event, bytes, bytes, bytes]
@@ -56,10 +56,8 @@ class Intake:
         self._foreign: Batch | None = None
         self._numbers = 0
         # Keys of events that are not committed yet: the overlay that every lookup consults before the store.
-        self._keys: dict[bytes, Batch] = {}
-        self._known = KeyFilter(
-            database.reader, [_SQL["keys"]], tenant, clock, self._keys.keys, first=b"", count=_SQL["about_how_many"]
-        )
+        self._coming: dict[bytes, Batch] = {}
+        self.keys = Keys(database, tenant, clock, self._coming.keys)
 
     def prepare(self, channel: str, event: Event) -> Prepared:
         """Encode an event and make its keys. Raises `Refused` where it cannot go into the log."""
@@ -80,16 +78,12 @@ class Intake:
 
     def find(self, key: bytes) -> Batch | bool:
         """Return True where an event of this key is in the log, the batch where it is on its way, else False."""
-        batch = self._keys.get(key)
-        if batch is not None:
-            return batch
-        return (
-            self._known.may_have(key) and self._database.reader.value(_FIND_DUPLICATE, (self._tenant, key)) is not None
-        )
+        batch = self._coming.get(key)
+        return self.keys.has(key) if batch is None else batch
 
     def close(self) -> None:
         """Prepare for nothing more."""
-        self._known.close()
+        self.keys.close()
 
     def publish(self, events: Iterable[Prepared], *, alone: bool = False) -> Batch | None:
         """Append events that are new, and return the batch to wait for; None where all are in the log already."""
@@ -124,8 +118,8 @@ class Intake:
         batch.unit.add(_INSERT_EVENT, (position, self._tenant, channel, key, self._clock.now(), body))
         batch.deliveries.append(delivery)
         batch.keys.append(key)
-        self._keys[key] = batch
-        self._known.add(key)
+        self._coming[key] = batch
+        self.keys.add(key)
         batch.channels.add(channel)
 
     def announce(self, batch: Batch) -> None:
@@ -175,10 +169,12 @@ class Intake:
 
     def _settle(self, batch: Batch, error: Exception | None) -> None:
         if error is None:
-            for key in batch.keys:
-                del self._keys[key]
             if batch.deliveries:
                 self._log.horizon = max(self._log.horizon, batch.deliveries[-1].position)
+                for key in batch.keys:
+                    del self._coming[key]
+                positions = [delivery.position for delivery in batch.deliveries]
+                self.keys.committed(zip(batch.keys, positions, strict=True), self._log.horizon)
             for channel, position in batch.emptied:
                 self._log.forget(channel, position)
             batch.count(self._tally)
@@ -189,7 +185,7 @@ class Intake:
 
     def _roll_back(self, batch: Batch) -> None:
         for key in batch.keys:
-            self._keys.pop(key, None)
+            self._coming.pop(key, None)
         self._own = self._foreign = None
         self._log.roll_back()
         self._failed(batch)

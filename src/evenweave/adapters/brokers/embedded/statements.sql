@@ -17,10 +17,59 @@ select coalesce(max(position), 0) from broker_events where tenant = ? and channe
 insert into broker_events (position, tenant, channel, dedupe, appended_ms, event) values (?, ?, ?, ?, ?, ?);
 
 -- name: find_duplicate
-select 1 from broker_events where tenant = ? and dedupe = ?;
+-- An event that is gone, or was emptied, has no key any more.
+select 1 from broker_runs r
+cross join broker_keys k on k.tenant = r.tenant and k.run = r.run and k.key = ?2
+cross join broker_events e on e.position = k.position and e.dedupe = k.key
+where r.tenant = ?1 limit 1;
+
+-- name: find_new_duplicate
+select 1 from broker_events where position = ? and dedupe = ?;
 
 -- name: keys
-select dedupe from broker_events where tenant = ? and dedupe > ? order by dedupe limit ?;
+-- In the order of the runs: a key moves only to a run that comes later.
+select key, run from broker_keys where tenant = ?1 and (run, key) > (?3, ?2) order by run, key limit ?4;
+
+-- name: new_keys
+select dedupe, position from broker_events where tenant = ? and position > ?;
+
+-- name: runs
+select run, level, last, keys, trimmed, target from broker_runs where tenant = ? order by last, run;
+
+-- name: insert_run
+insert into broker_runs (tenant, run, level, last, keys, trimmed) values (?, ?, ?, ?, ?, ?);
+
+-- name: write_run
+insert into broker_keys (tenant, run, key, position)
+select tenant, ?2, dedupe, position from broker_events
+where tenant = ?1 and position > ?3 and position <= ?4 order by dedupe;
+
+-- name: count_run
+update broker_runs set trimmed = 0, keys = (select count(*) from broker_keys where tenant = ?1 and run = ?2)
+where tenant = ?1 and run = ?2;
+
+-- name: keys_of_run
+select keys from broker_runs where tenant = ? and run = ?;
+
+-- name: trimmed
+update broker_runs set trimmed = trimmed + ?3 where tenant = ?1 and run = ?2;
+
+-- name: target_run
+update broker_runs set target = ?3 where tenant = ?1 and run = ?2;
+
+-- name: move_keys
+insert into broker_keys (tenant, run, key, position)
+select tenant, ?3, key, position from broker_keys k where tenant = ?1 and run = ?2 and key >= ?4 and key < ?5
+and (not ?6 or exists (select 1 from broker_events e where e.position = k.position));
+
+-- name: delete_keys
+delete from broker_keys where tenant = ? and run = ? and key >= ? and key < ?;
+
+-- name: delete_run
+delete from broker_runs where tenant = ? and run = ?;
+
+-- name: delete_empty_run
+delete from broker_runs where tenant = ? and run = ? and keys = 0;
 
 -- name: about_how_many
 select coalesce((select max(position) from broker_events) - (select min(position) from broker_events) + 1, 0);

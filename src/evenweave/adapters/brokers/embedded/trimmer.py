@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from evenweave.adapters.brokers.embedded.keys import Keys
 from evenweave.adapters.sqlite import Database, DatabaseError, Unit, load_statements
 from evenweave.ports.clock import Clock, Timer
 from evenweave.runtime.figures import Tally
@@ -16,9 +17,17 @@ class Trimmer:
     """Deletes rows in small steps, so that no commit waits long for one. `idle` is called once each round."""
 
     def __init__(
-        self, database: Database, tenant: str, clock: Clock, rules: Rules, tally: Tally, idle: Callable[[], None]
+        self,
+        database: Database,
+        keys: Keys,
+        tenant: str,
+        clock: Clock,
+        rules: Rules,
+        tally: Tally,
+        idle: Callable[[], None],
     ) -> None:
         self._database = database
+        self._keys = keys
         self._tenant = tenant
         self._clock = clock
         self._rules = rules
@@ -56,6 +65,7 @@ class Trimmer:
                 unit = Unit()
                 for row in rows:
                     unit.add(_SQL["delete_event"], row)
+                self._keys.trim(unit, [row[0] for row in rows])
                 try:
                     self._database.submit(unit, partial(self._go_on, channels, len(rows)))
                 except DatabaseError:

@@ -40,10 +40,12 @@ on conflict (tenant, id) do update set
     due = excluded.due, state = excluded.state
 
 -- name: save_history
-insert into history (tenant, instance, revision, at, causes) values (?, ?, ?, ?, ?)
+insert into history (instance, revision, at, causes)
+select sequence, ?3, ?4, ?5 from instances where tenant = ?1 and id = ?2
 
 -- name: history
-select revision, at, causes from history where tenant = ? and instance = ? order by revision
+select revision, at, causes from history
+where instance = (select sequence from instances where tenant = ? and id = ?) order by revision
 
 -- name: parked
 select sequence, instance, channel, event, reason, at from parked where tenant = ? and sequence > ? order by sequence limit ?
@@ -99,7 +101,7 @@ order by updated, id limit ?
 delete from instances where tenant = ? and id = ?
 
 -- name: remove_history
-delete from history where tenant = ? and instance = ?
+delete from history where instance = (select sequence from instances where tenant = ? and id = ?)
 
 -- name: remove_inbox
 delete from inbox where tenant = ? and instance = ?

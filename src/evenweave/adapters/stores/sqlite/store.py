@@ -91,7 +91,7 @@ class SqliteStore:
         self.hot = Hot(hot)
         pages = [self.sql["ids"], self.sql["buried_ids"]]
         count = self.sql["about_how_many"]
-        self.ids = KeyFilter(database.reader, pages, tenant, clock, self.hot.pinned, first="", count=count)
+        self.ids = KeyFilter(database.reader, pages, tenant, clock, self.hot.pinned, first=("",), count=count)
         self._on_outgoing: Callable[[Sequence[Outgoing]], None] | None = None
         self.log = log
         self._number = 0

@@ -275,8 +275,8 @@ class SqliteTransaction(LayeredTransaction):
     def remove_instance(self, instance: Instance, at: float) -> None:
         """Remove an instance; a tombstone stays."""
         self.instances[instance.id] = None
+        self._add("remove_history", instance.id)  # first: it lies under the number of the instance
         self._add("remove_instance", instance.id)
-        self._add("remove_history", instance.id)
         self._add("remove_inbox", instance.id)
         self._add("bury", instance.id, at)
 

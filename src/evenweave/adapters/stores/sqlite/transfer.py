@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evenweave.adapters.sqlite import Unit
+from evenweave.adapters.sqlite import Unit, load_statements
 from evenweave.adapters.stores.transfer import ROWS_A_LINE, TABLES, NotMovable
 
 if TYPE_CHECKING:
@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from evenweave.adapters.sqlite import Database
     from evenweave.adapters.stores.transfer import Rows
 
+_READ = {
+    "history": "select i.tenant, i.id, h.revision, h.at, h.causes "
+    "from history h join instances i on i.sequence = h.instance"
+}
+_SQL = load_statements("evenweave.adapters.stores.sqlite")
+
 
 def read_tables(database: Database) -> Iterator[tuple[str, Rows]]:
     """All rows, some at a time."""
@@ -20,7 +26,8 @@ def read_tables(database: Database) -> Iterator[tuple[str, Rows]]:
         after = -1
         # WITHOUT ROWID tables are small or have no order worth keeping: they are read in one.
         if "sequence" not in names:
-            yield table, database.reader.rows(f"select {', '.join(names)} from {table}")  # noqa: S608 - our own names
+            sql = _READ.get(table) or f"select {', '.join(names)} from {table}"  # noqa: S608 - our own names
+            yield table, database.reader.rows(sql)
             continue
         sql = f"select {', '.join(names)} from {table} where sequence > ? order by sequence limit ?"  # noqa: S608
         while rows := database.reader.rows(sql, (after, ROWS_A_LINE)):
@@ -42,6 +49,8 @@ async def write_tables(database: Database, tables: Iterable[tuple[str, Rows]]) -
     for table, rows in tables:
         names = (*TABLES[table], "session") if table == "calls" else TABLES[table]
         sql = f"insert into {table} ({', '.join(names)}) values ({', '.join('?' * len(names))})"  # noqa: S608
+        if table == "history":
+            sql = _SQL["save_history"]
         for row in rows:
             unit.add(sql, (*row, "") if table == "calls" else row)
         counts[table] += len(rows)
