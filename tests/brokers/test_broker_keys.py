@@ -48,8 +48,8 @@ class Log:
         unit = Unit()
         for position in positions:
             self.coming.add(make_key(position))
-            self.keys.add(make_key(position))
             unit.add(INSERT, (position, "default", make_key(position)))
+        self.keys.add(self.coming)
         await self.database.durable(unit)
         self.coming.clear()
         self.last += count

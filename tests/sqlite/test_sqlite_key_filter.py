@@ -50,7 +50,7 @@ async def test_nothing_in_the_log_is_ever_called_new(database: Database, slots: 
     added = list(range(2 * 10**6, 2 * 10**6 + 40))
     for step in range(20):
         pending.append(_key(added[step]))
-        filter_.add(pending[-1])
+        filter_.add(pending[-1:])
         clock.jump(0.005)
         assert all(filter_.may_have(_key(number)) for number in (*range(0, COUNT, 50), *added[: step + 1]))
         assert filter_.may_have(pending[0])
@@ -79,7 +79,7 @@ async def test_a_filter_that_fills_is_built_anew(database: Database) -> None:
     clock.jump(1)
     more = Unit()
     for number in range(COUNT, 10 * COUNT):
-        filter_.add(_key(number))
+        filter_.add([_key(number)])
         more.add(_INSERT, (_key(number),))
         if number % COUNT == 0:
             await database.durable(more)

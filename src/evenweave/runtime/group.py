@@ -2,7 +2,8 @@
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from evenweave.ports.broker import Mode
 from evenweave.runtime.cursor import Cursor
@@ -10,8 +11,7 @@ from evenweave.runtime.cursor import Cursor
 _SLACK = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True, gc=False):
     """A delivery in somebody's hands until `expires_s` (monotonic)."""
 
     token: str
@@ -21,8 +21,7 @@ class Lease:
     length_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(Struct, frozen=True, gc=False):
     """What was so before a delivery was settled, should its commit fail."""
 
     channel: str

@@ -196,7 +196,7 @@ class Database:
             self._writer.resume()
 
     def _tell(self, unit: Unit, error: Exception | None) -> None:
-        for done in unit.listeners:
+        for done in unit.close():
             try:
                 done(error)
             except Exception as failure:  # noqa: BLE001 (one owner's mistake must not keep the others waiting)

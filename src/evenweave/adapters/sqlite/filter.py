@@ -1,6 +1,6 @@
 """Telling that a key is new without asking the database."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import apsw
 
@@ -80,15 +80,17 @@ class KeyFilter:
         found, mask = hash(key), self._mask
         return bool(places[found & mask] and places[found >> _HALF & mask])
 
-    def add(self, key: Key) -> None:
-        """Take in a key that is about to be written."""
+    def add(self, keys: Collection[Key]) -> None:
+        """Take in keys that are about to be written."""
         places = self._places
         if places is not None:
-            found, mask = hash(key), self._mask
-            places[found & mask] = places[found >> _HALF & mask] = 1
-            self._room -= 1
+            mask = self._mask
+            for key in keys:
+                found = hash(key)
+                places[found & mask] = places[found >> _HALF & mask] = 1
+            self._room -= len(keys)
         if self._timer is not None:
-            self._add_next((key,))
+            self._add_next(keys)
         elif self._room < 0:
             self._begin(len(self._next))
 

@@ -40,6 +40,12 @@ class Unit:
         else:
             rows.append(row)
 
+    def extend(self, sql: str, rows: list[Row]) -> None:
+        """Run `sql` with each of the rows; the list is the unit's from now on."""
+        known = self.statements.setdefault(sql, rows)
+        if known is not rows:
+            known += rows
+
     def when_done(self, done: Done) -> None:
         """Have `done` called as by `Database.submit`; in the order of these calls."""
         self.listeners.append(done)
@@ -49,6 +55,14 @@ class Unit:
         if self.before_commit is not None:
             self.before_commit()
         self.open = False
+
+    def close(self) -> list[Done]:
+        """Let go of whom it concerns, and return who is to be told. For the database only.
+
+        Those hold the unit: otherwise its rows would stay until somebody looks for cycles.
+        """
+        listeners, self.listeners, self.before_commit = self.listeners, [], None
+        return listeners
 
     def __bool__(self) -> bool:
         return bool(self.statements)

@@ -190,9 +190,7 @@ class EmbeddedBroker:
     def append_prepared(self, unit: Unit, prepared: Iterable[Prepared]) -> None:
         """As `append`, for events that were prepared before; does not raise."""
         batch = self._intake.of(unit)
-        for one in prepared:
-            if not self._intake.find(one[4]):
-                self._intake.append(batch, one)
+        self._intake.append_new(batch, prepared)
         self._intake.announce(batch)
 
     # Readers

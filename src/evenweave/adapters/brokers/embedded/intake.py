@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from hashlib import blake2b
+from typing import Any
 
 from evenweave.adapters.brokers.embedded.batch import Batch
 from evenweave.adapters.brokers.embedded.keys import Keys
@@ -18,6 +19,7 @@ from evenweave.runtime.rules import Rules, check_name
 _SQL = load_statements("evenweave.adapters.brokers.embedded")
 _INSERT_EVENT = _SQL["insert_event"]
 _UPDATE_CURSOR = _SQL["update_cursor"]
+_KEY = 3
 
 Prepared = tuple[str, Event, bytes, bytes, bytes]
 """Channel, event, its JSON, its digest, its dedupe key."""
@@ -89,38 +91,55 @@ class Intake:
         """Append events that are new, and return the batch to wait for; None where all are in the log already."""
         batch: Batch | None = None
         waited: Batch | None = None
+        new: list[Prepared] = []
         for prepared in events:
             found = self.find(prepared[4])
-            if isinstance(found, Batch):
-                # A repeated event whose first copy is on its way is as durable as that one. Commits are in order, so
-                # that the last of them stands for all.
-                self._tally.duplicates += 1
-                if waited is None or found.number > waited.number:
-                    waited = found
-            elif found:
-                self._tally.duplicates += 1
-            else:
+            if not found:
                 if batch is None:
                     batch = self._begin() if alone else self.own()
-                self.append(batch, prepared)
+                self._coming[prepared[4]] = batch  # at once, for the next one may be the same
+                new.append(prepared)
+                continue
+            self._tally.duplicates += 1
+            if isinstance(found, Batch) and (waited is None or found.number > waited.number):
+                # A repeated event whose first copy is on its way is as durable as that one. Commits are in order, so
+                # that the last of them stands for all.
+                waited = found
         if batch is None:
             return waited
+        self.append(batch, new)
         self.submit(batch)
         return batch
 
-    def append(self, batch: Batch, prepared: Prepared, addressee: str = "") -> None:
-        """Give an event its position and put its row into the batch."""
-        channel, event, body, fingerprint, key = prepared
-        log = self._log
-        position = log.last + 1
-        delivery = Delivery(channel, log.id, position, event=event, body=body, digest=fingerprint, addressee=addressee)
-        log.append(delivery)
-        batch.unit.add(_INSERT_EVENT, (position, self._tenant, channel, key, self._clock.now(), body))
-        batch.deliveries.append(delivery)
-        batch.keys.append(key)
-        self._coming[key] = batch
-        self.keys.add(key)
-        batch.channels.add(channel)
+    def append_new(self, batch: Batch, events: Iterable[Prepared]) -> None:
+        """Append events that are not in the log nor on their way."""
+        new: list[Prepared] = []
+        for prepared in events:
+            if not self.find(prepared[4]):
+                self._coming[prepared[4]] = batch
+                new.append(prepared)
+        self.append(batch, new)
+
+    def append(self, batch: Batch, events: Iterable[Prepared], addressee: str = "") -> None:
+        """Give events their positions, and put their rows into the batch."""
+        log, tenant, now_ms = self._log, self._tenant, self._clock.now()
+        position, log_id = log.last, log.id
+        rows: list[tuple[Any, ...]] = []
+        deliveries: list[Delivery] = []
+        for channel, event, body, fingerprint, key in events:
+            position += 1
+            deliveries.append(
+                Delivery(channel, log_id, position, event=event, body=body, digest=fingerprint, addressee=addressee)
+            )
+            rows.append((position, tenant, channel, key, now_ms, body))
+            batch.channels.add(channel)
+            batch.keys.append(key)
+            self._coming[key] = batch
+        if rows:
+            log.extend(deliveries)
+            batch.deliveries += deliveries
+            batch.unit.extend(_INSERT_EVENT, rows)
+            self.keys.add([row[_KEY] for row in rows])
 
     def announce(self, batch: Batch) -> None:
         """Wake who reads what is not committed yet; before the batch is submitted."""

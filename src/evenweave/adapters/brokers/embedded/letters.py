@@ -158,7 +158,8 @@ class Letters:
 
     def _put(self, batch: Batch, row: _Row, replay: _Replay | None) -> None:
         if replay is not None:
-            self._intake.append(batch, *replay)
+            event, addressee = replay
+            self._intake.append(batch, [event], addressee)
             batch.replayed += 1
         batch.unit.add(_SQL["empty_event"], (row.position, self._tenant))
         batch.emptied.append((row.channel, row.position))

@@ -3,6 +3,7 @@
 import secrets
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterable
 
 from evenweave.adapters.sqlite import Database, Reader, Unit, load_statements
 from evenweave.ports.broker import Delivery
@@ -67,21 +68,21 @@ class Log:
         """Tell whether the channel has been used since the start, so that its name needs no check."""
         return channel in self._tails
 
-    def append(self, delivery: Delivery) -> None:
-        """Take in the event at position `last + 1`."""
-        tail = self._tail(delivery.channel)
-        tail.last = self.last = delivery.position
-        tail.appended += 1
-        tail.positions.append(delivery.position)
-        tail.deliveries.append(delivery)
-        size = len(delivery.body)
-        self._newest.append((delivery.position, size, tail))
-        self._bytes += size
-        while len(self._newest) > self._tail_events or self._bytes > self._tail_bytes:
-            # What is not committed is nowhere else.
-            if self._newest[0][0] > self.horizon:
-                break
-            _, size, tail = self._newest.popleft()
+    def extend(self, deliveries: Iterable[Delivery]) -> None:
+        """Take in the events at the positions behind `last`."""
+        newest = self._newest
+        for delivery in deliveries:
+            tail, position = self._tail(delivery.channel), delivery.position
+            tail.last = self.last = position
+            tail.appended += 1
+            tail.positions.append(position)
+            tail.deliveries.append(delivery)
+            size = len(delivery.body)
+            newest.append((position, size, tail))
+            self._bytes += size
+        # What is not committed is nowhere else.
+        while (len(newest) > self._tail_events or self._bytes > self._tail_bytes) and newest[0][0] <= self.horizon:
+            _, size, tail = newest.popleft()
             self._bytes -= size
             tail.drop_oldest()
 

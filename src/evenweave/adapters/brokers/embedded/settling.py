@@ -71,8 +71,7 @@ class Settling:
             event = make_dead_letter(delivery.event, undo.channel, group.name, reason, attempts)
             fingerprint = digest(channel, event)
             key = make_key(fingerprint, event, group.id)
-            if not self._intake.find(key):
-                self._intake.append(batch, (channel, event, encode(event), fingerprint, key))
+            self._intake.append_new(batch, [(channel, event, encode(event), fingerprint, key)])
         batch.buried.append(group.name)
         self._retire(batch, group, undo)
 

@@ -149,8 +149,7 @@ class SqliteStore:
         self.kept_count += transaction.kept_delta
         for id_, instance in transaction.instances.items():
             self.hot.pin(id_, number, instance)
-            if instance is not None and instance.revision == 1:
-                self.ids.add(id_)
+        self.ids.add([id_ for id_, each in transaction.instances.items() if each is not None and each.revision == 1])
 
         def done(error: Exception | None) -> None:
             self._settle(transaction, error, future)
