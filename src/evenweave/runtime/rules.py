@@ -27,7 +27,7 @@ class Rules:
     batch_events: int = 1_000
     lease_max_s: float = 3_600.0
     wait_max_s: float = 60.0
-    tail_events: int = 4_096
+    tail_events: int = 2_048
     tail_bytes: int = 16_777_216
 
     def retained_s(self, channel: str) -> float:

@@ -8,7 +8,7 @@ from evenweave.adapters.sqlite.connections import Reader
 from evenweave.adapters.sqlite.unit import Row
 from evenweave.ports.clock import Clock, Timer
 
-_SLOTS_PER_KEY = 8
+_SLOTS_PER_KEY = 16
 _SLOTS = 2**20
 _MOST_SLOTS = 2**26
 _PAGE = 2_000
@@ -38,7 +38,7 @@ class KeyFilter:
         pending: The keys that are on their way into the database.
         first: What is less than every row.
         count: A statement that tells about how many keys there are, if one can tell without counting them.
-        slots: Its size at first, at least.
+        slots: Its size, at least.
         at_once_s: So long the first one is built before anything else, rather than between other things.
     """
 
@@ -69,8 +69,9 @@ class KeyFilter:
         self._table = 0
         self._reached = first
         self._timer: Timer | None = None
-        keys = reader.value(count) if count is not None else 0
-        self._begin(_room_for(keys + keys // 4, slots), at_once_s)
+        self._count = count
+        self._least = slots
+        self._begin(self._estimate(), at_once_s)
 
     def may_have(self, key: Key) -> bool:
         """Tell whether the tables may have this key; never wrong where it says no."""
@@ -92,12 +93,21 @@ class KeyFilter:
         if self._timer is not None:
             self._add_next(keys)
         elif self._room < 0:
-            self._begin(len(self._next))
+            self._begin(self._estimate())
 
     def close(self) -> None:
         """Build no further."""
         if self._timer is not None:
             self._timer.cancel()
+
+    def _estimate(self) -> int:
+        """The size for the keys that there are, and as many more."""
+        if self._count is None:
+            return max(self._least, len(self._next))
+        try:
+            return _room_for(2 * self._reader.value(self._count), self._least)
+        except apsw.Error:
+            return max(self._least, len(self._next))  # it is counted when they are read
 
     def _begin(self, slots: int, at_once_s: float = 0.0) -> None:
         self._next, self._next_keys = bytearray(slots), 0
@@ -126,8 +136,8 @@ class KeyFilter:
             self._begin(_room_for(2 * self._next_keys, slots))
             return
         self._places, self._mask = self._next, slots - 1
-        # At the largest size it is renewed all the same, once as many keys have come as it has good places for.
-        self._room = max(slots // _SLOTS_PER_KEY - self._next_keys, slots // (2 * _SLOTS_PER_KEY))
+        # At the largest size it is renewed all the same, once half as many keys have come as there were.
+        self._room = max(slots // _SLOTS_PER_KEY - self._next_keys, self._next_keys // 2)
 
     def _read_page(self) -> None:
         rows = self._reader.rows(self._pages[self._table], (self._tenant, *self._reached, _PAGE))
