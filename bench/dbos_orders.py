@@ -82,7 +82,7 @@ async def run(url: str, in_flight: int, seconds: float) -> None:
     DBOS(config=config)
     DBOS.launch()
     serving = asyncio.create_task(serve())
-    figures = await measure(place, in_flight, seconds, repetitions=1)
+    figures = await measure(place, in_flight, seconds)
     print(json.dumps(figures._asdict()), flush=True)
     serving.cancel()
     os._exit(0)  # its threads have nothing left to do that anybody waits for

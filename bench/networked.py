@@ -100,7 +100,7 @@ async def run(seconds: float) -> list[dict[str, Any]]:
         for in_flight in IN_FLIGHT:
             with tempfile.TemporaryDirectory() as name:
                 subject = await Subject.serve(await Processes.start(Path(name), together=together))
-                figures = await measure(subject.place, in_flight, seconds, repetitions=1)
+                figures = await measure(subject.place, in_flight, seconds)
                 await subject.close()
             row = {"processes": 1 if together else 3, "in_flight": in_flight, **figures._asdict()}
             rows.append(row)

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from workload import Figures, measure
+from workload import median, take_median, warm_up
+from workload import run as run_orders
 
 from evenweave.cli.process import new_loop, tune_process
-from stores import STORES, Engine, Store
+from stores import STORES, Store
 
 IN_FLIGHT = (1, 16, 64, 256)
 DBOS_S = 2.0
@@ -41,17 +42,21 @@ Row = dict[str, Any]
 
 
 async def compare(store: Store, in_flight: int, seconds: float, repetitions: int) -> Row:
-    """Evenweave and the floor with so many orders in flight, turn by turn, on files of their own."""
+    """Evenweave and the floor with so many orders in flight, by turns, for the machine is not the same all the time."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        floor = await _measure(await store.floor(folder), in_flight, seconds, repetitions)
-        figures = await _measure(await store.subject(folder), in_flight, seconds, repetitions)
+        engines = await store.floor(Path(name)), await store.subject(Path(name))
+        for engine in engines:
+            await warm_up(engine.place, in_flight, seconds)
+        turns = [[await run_orders(each.place, in_flight, seconds) for each in engines] for _ in range(repetitions)]
+        for engine in engines:
+            await engine.close()
+    floor, figures = (take_median([turn[index] for turn in turns]) for index in range(2))
     return {
         "store": store.name,
         "in_flight": in_flight,
         "orders_s": figures.orders_s,
         "floor_orders_s": floor.orders_s,
-        "floor_ratio": round(figures.orders_s / floor.orders_s, 3),
+        "floor_ratio": round(median([ours.orders_s / floors.orders_s for floors, ours in turns]), 3),
         "dbos_orders_s": None,
         "dbos_ratio": None,
         "p50_ms": figures.p50_ms,
@@ -112,13 +117,6 @@ def write(name: str, value: Any) -> None:
 def quieten() -> None:
     """As a process is run: what every instance does is not logged."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-
-
-async def _measure(engine: Engine, in_flight: int, seconds: float, repetitions: int) -> Figures:
-    try:
-        return await measure(engine.place, in_flight, seconds, repetitions=repetitions)
-    finally:
-        await engine.close()
 
 
 if __name__ == "__main__":

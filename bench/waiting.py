@@ -57,7 +57,7 @@ async def serve(path: Path, seconds: float) -> dict[str, Any]:
     started = time.perf_counter() - began
     idle = rss_mb()
     subject = await Subject.serve(whole)
-    figures = await measure(subject.place, IN_FLIGHT, seconds, repetitions=1)
+    figures = await measure(subject.place, IN_FLIGHT, seconds)
     await subject.close()
     return {"start_s": round(started, 3), "idle_mb": round(idle), **figures._asdict()}
 

@@ -49,10 +49,19 @@ def make_order(number: int) -> dict[str, Any]:
     return order
 
 
-async def measure(place: Place, in_flight: int, seconds: float, *, repetitions: int = 3) -> Figures:
-    """Run the closed loop several times with so many orders in flight; the median run by orders a second."""
-    await _loop(place, min(in_flight, 8), min(1.0, seconds))
-    runs = [await _loop(place, in_flight, seconds) for _ in range(repetitions)]
+async def measure(place: Place, in_flight: int, seconds: float) -> Figures:
+    """Run the closed loop with so many orders in flight, after a short run that does not count."""
+    await warm_up(place, in_flight, seconds)
+    return await run(place, in_flight, seconds)
+
+
+async def warm_up(place: Place, in_flight: int, seconds: float) -> None:
+    """Run some orders that do not count."""
+    await run(place, min(in_flight, 8), min(1.0, seconds))
+
+
+def take_median(runs: list[Figures]) -> Figures:
+    """The median run by orders a second."""
     return sorted(runs, key=lambda figures: figures.orders_s)[len(runs) // 2]
 
 
@@ -71,7 +80,8 @@ def rss_mb(pids: list[int] | None = None) -> float:
     return sum(_stat(pid)[1] for pid in _tree(pids or [os.getpid()]))
 
 
-async def _loop(place: Place, in_flight: int, seconds: float) -> Figures:
+async def run(place: Place, in_flight: int, seconds: float) -> Figures:
+    """Run the closed loop once."""
     latencies: list[float] = []
     stop = time.perf_counter() + seconds
     numbers = iter(range(random.randrange(10**9), 10**12))

@@ -50,7 +50,7 @@ class PostgresStore(Answers):
 
     is_shared = True
     holds_log = False
-    batch = 256
+    batch = 64
 
     def __init__(self, url: str, clock: Clock, schema: str, *, tenant: str, hot: int, dial: Dial = connect) -> None:
         """Use `open` instead."""
