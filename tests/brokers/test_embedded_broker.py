@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 
@@ -215,6 +216,40 @@ async def test_a_repeated_event_waits_for_its_first_copy(tmp_path: Path, make_ev
         with pytest.raises(RowRefused):
             await failed
         assert database.reader.value("select count(*) from broker_events") == 1
+
+
+async def test_a_lookup_that_fails_leaves_nothing_behind(tmp_path: Path, make_event: Make) -> None:
+    """Where reading fails in the middle of a publication, none of its events counts as on its way."""
+    async with _opened(tmp_path / "x.db") as (broker, database):
+        old, new = make_event(), make_event()
+        await broker.publish([("a", old)])
+        database.reader._connection.set_progress_handler(lambda: True, 1)
+        unit = Unit()
+        with pytest.raises(apsw.InterruptError):
+            await broker.publish([("a", new), ("a", old)])
+        with pytest.raises(apsw.InterruptError):
+            broker.append(unit, [("a", new), ("a", old)])
+        with pytest.raises(apsw.InterruptError):
+            broker.append(unit, [("a", new), ("another channel", make_event())])
+        database.reader._connection.set_progress_handler(None)
+        await asyncio.wait_for(broker.publish([("a", new)]), 10)
+        assert database.reader.value("select count(*) from broker_events") == 2
+
+
+async def test_an_event_on_its_own_is_in_order_with_those_around_it(tmp_path: Path, make_event: Make) -> None:
+    """What the database refuses, or drops behind it, nobody is handed, though later positions were committed before."""
+    async with _opened(tmp_path / "x.db") as (broker, database):
+        group = await broker.subscribe("shop", ["a"])
+        intake = broker._intake
+        first, bad, dropped, last = (intake.prepare("a", make_event(data={"n": number})) for number in range(4))
+        batches = [intake.publish([first]), intake.publish([bad], alone=True)]
+        batches[1].unit.add("insert into broker_logs (tenant, id) values (?, ?)", ("default", "another"))
+        batches += [intake.publish([dropped], alone=True), intake.publish([last])]
+        errors = await asyncio.gather(*(batch.outcome() for batch in batches))
+        assert [type(error) for error in errors] == [type(None), RowRefused, Dropped, Dropped]
+        await broker.publish([("a", dropped[1])])
+        assert _numbers(await broker.deliveries(group.id)) == [0, 2]
+        assert database.reader.value("select count(*) from broker_events") == 2
 
 
 async def test_old_events_are_read_from_the_database(tmp_path: Path, make_event: Make) -> None:

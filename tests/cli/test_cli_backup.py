@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,18 @@ async def test_doctor_points_at_a_harmed_file(tmp_path: Path, harm: str, said: s
     result = CliRunner().invoke(doctor, ["--data", str(tmp_path), *AWAY])
     assert result.exit_code == 1
     assert said in result.output
+
+
+async def test_doctor_does_not_judge_histories_of_another_version(tmp_path: Path) -> None:
+    """They lie elsewhere: what it would say of them would be wrong."""
+    whole = await Whole.start(tmp_path / "evenweave.db")
+    await whole.stop()
+    with sqlite3.connect(tmp_path / "evenweave.db") as connection:
+        connection.execute("update schema_versions set version = version - 1 where component = 'engine'")
+    connection.close()
+    result = await asyncio.to_thread(CliRunner().invoke, doctor, ["--data", str(tmp_path), "--deep", *AWAY])
+    assert "start it once" in result.output
+    assert "histories" not in result.output
 
 
 def test_doctor_finds_a_damaged_file(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def _look_at_files(data: Path, *, deep: bool, most: int) -> Iterator[Finding]:
         for name, value in found.figures.items():
             if value:
                 yield "note", f"{found.path}: {value} {name}"
-        if most and found.path.stem in WITH_INSTANCES:
+        if most and found.path.stem in WITH_INSTANCES and not found.foreign:
             yield from _judge(str(found.path), check_histories_of_file(found.path, most=most, say=_say))
 
 

@@ -26,6 +26,7 @@ class Inspection:
         holder: The process that has it open; none where nobody does, or that cannot be told.
         problems: What is wrong with it, a sentence each.
         figures: What the queries yielded, by name.
+        foreign: Whether it has tables of another version: what this one says of their rows would be wrong.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class Inspection:
     holder: int | None = None
     problems: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    foreign: bool = False
 
 
 def inspect(
@@ -82,6 +84,7 @@ def _check(
     versions = {row[0]: row[1] for row in rows}
     for component in migrations:
         version, newest = versions.get(component.component, 0), len(component.scripts())
+        found.foreign |= version != newest
         if version > newest:
             found.problems.append(
                 f"its {component.component} tables have version {version}, this Evenweave knows them up to {newest}"

@@ -19,7 +19,7 @@ from evenweave.runtime.rules import Rules, check_name
 _SQL = load_statements("evenweave.adapters.brokers.embedded")
 _INSERT_EVENT = _SQL["insert_event"]
 _UPDATE_CURSOR = _SQL["update_cursor"]
-_KEY = 3
+_CHANNEL, _KEY = 2, 3
 
 Prepared = tuple[str, Event, bytes, bytes, bytes]
 """Channel, event, its JSON, its digest, its dedupe key."""
@@ -88,37 +88,38 @@ class Intake:
         self.keys.close()
 
     def publish(self, events: Iterable[Prepared], *, alone: bool = False) -> Batch | None:
-        """Append events that are new, and return the batch to wait for; None where all are in the log already."""
-        batch: Batch | None = None
+        """Append events that are new, and return the batch to wait for; None where all are in the log already.
+
+        A look-up that fails leaves everything as it was.
+        """
         waited: Batch | None = None
-        new: list[Prepared] = []
+        new: dict[bytes, Prepared] = {}
         for prepared in events:
-            found = self.find(prepared[4])
+            key = prepared[4]
+            found = key in new or self.find(key)
             if not found:
-                if batch is None:
-                    batch = self._begin() if alone else self.own()
-                self._coming[prepared[4]] = batch  # at once, for the next one may be the same
-                new.append(prepared)
+                new[key] = prepared
                 continue
             self._tally.duplicates += 1
             if isinstance(found, Batch) and (waited is None or found.number > waited.number):
                 # A repeated event whose first copy is on its way is as durable as that one. Commits are in order, so
                 # that the last of them stands for all.
                 waited = found
-        if batch is None:
+        if not new:
             return waited
-        self.append(batch, new)
+        batch = self._begin_alone() if alone else self.own()
+        self.append(batch, new.values())
         self.submit(batch)
         return batch
 
     def append_new(self, batch: Batch, events: Iterable[Prepared]) -> None:
-        """Append events that are not in the log nor on their way."""
-        new: list[Prepared] = []
+        """Append events that are not in the log nor on their way; a look-up that fails leaves everything as it was."""
+        new: dict[bytes, Prepared] = {}
         for prepared in events:
-            if not self.find(prepared[4]):
-                self._coming[prepared[4]] = batch
-                new.append(prepared)
-        self.append(batch, new)
+            key = prepared[4]
+            if key not in new and not self.find(key):
+                new[key] = prepared
+        self.append(batch, new.values())
 
     def append(self, batch: Batch, events: Iterable[Prepared], addressee: str = "") -> None:
         """Give events their positions, and put their rows into the batch."""
@@ -132,14 +133,15 @@ class Intake:
                 Delivery(channel, log_id, position, event=event, body=body, digest=fingerprint, addressee=addressee)
             )
             rows.append((position, tenant, channel, key, now_ms, body))
-            batch.channels.add(channel)
-            batch.keys.append(key)
-            self._coming[key] = batch
         if rows:
             log.extend(deliveries)
+            keys = [row[_KEY] for row in rows]
             batch.deliveries += deliveries
+            batch.channels.update([row[_CHANNEL] for row in rows])
+            batch.keys += keys
+            self._coming.update(dict.fromkeys(keys, batch))
             batch.unit.extend(_INSERT_EVENT, rows)
-            self.keys.add([row[_KEY] for row in rows])
+            self.keys.add(keys)
 
     def announce(self, batch: Batch) -> None:
         """Wake who reads what is not committed yet; before the batch is submitted."""
@@ -174,6 +176,10 @@ class Intake:
 
     def _begin(self) -> Batch:
         return self._watch(Unit())
+
+    def _begin_alone(self) -> Batch:
+        self._own = None  # what is published from here on comes behind: positions and commits have one order
+        return self._begin()
 
     def _watch(self, unit: Unit) -> Batch:
         self._numbers += 1

@@ -75,6 +75,8 @@ class Keys:
         self._new: dict[bytes, int] = dict(self._reader.rows(_SQL["new_keys"], (tenant, self._sealed)))
         self._sealing: dict[bytes, int] = {}
         self._timer: Timer | None = None
+        # From the moment at which a step is planned until it is durable: two at once would skip what lies between them.
+        self._stepping = False
         self._closed = False
         moving = [_Run(*row) for row in rows if row[-1] is not None]
         self._move: _Move | None = None
@@ -129,7 +131,7 @@ class Keys:
     # A new run.
 
     def _seal(self, last: int) -> None:
-        if self._sealing or self._closed:
+        if self._sealing or self._closed or last <= self._sealed:
             return
         self._sealing, self._new = self._new, {}
         number = self._number()
@@ -137,7 +139,7 @@ class Keys:
         run = (self._tenant, number)
         unit.add(_SQL["insert_run"], (*run, 0, last, 0, 0))
         unit.add(_SQL["write_run"], (*run, self._sealed, last))
-        unit.add(_SQL["count_run"], run)
+        unit.add(_SQL["count_run"], (*run, 0))
         unit.when_done(lambda error: self._on_sealed(number, last, error))
         self._submit(unit)
 
@@ -157,7 +159,8 @@ class Keys:
         """Move a step's keys, or begin to move those of other runs, after a pause."""
         if self._move is None:
             self._move = self._choose()
-        if self._move is not None and self._timer is None and not self._closed:
+        if self._move is not None and not self._stepping and not self._closed:
+            self._stepping = True
             self._timer = self._clock.call_later(_PAUSE_S, self._step)
 
     def _choose(self) -> "_Move | None":
@@ -180,7 +183,6 @@ class Keys:
         return _Move(into, runs, self._step_keys)
 
     def _step(self) -> None:
-        self._timer = None
         move = self._move
         if move is None or self._closed:
             return
@@ -198,7 +200,7 @@ class Keys:
             if move.is_last:
                 unit.add(_SQL["delete_run"], run)
         if move.is_last and move.is_sparse:
-            unit.add(_SQL["count_run"], into)
+            unit.add(_SQL["count_run"], (*into, move.trimmed))
             unit.add(_SQL["delete_empty_run"], into)
         unit.when_done(lambda error: self._on_moved(move, error))
         self._submit(unit)
@@ -209,13 +211,15 @@ class Keys:
         if error is not None:
             self._timer = self._clock.call_later(_LATER_S, self._step)
             return
+        self._stepping = False
         move.begun = True
         if not move.is_last:
             move.steps_done += 1
         else:
             self._move = None
             if move.is_sparse:
-                move.into.keys, move.into.trimmed = self._count(move.into.number), 0
+                move.into.keys = self._count(move.into.number)
+                move.into.trimmed -= move.trimmed
                 if not move.into.keys:
                     self._runs.remove(move.into)
         self._go_on()
@@ -241,6 +245,8 @@ class _Move:
         self.into = into
         self.runs = runs
         self.begun = begun
+        # What is trimmed from here on may have been moved before.
+        self.trimmed = into.trimmed
         self.is_sparse = into.is_sparse
         self.steps = min(_PREFIXES, sum(run.keys for run in runs) // step_keys + 1)
         self.steps_done = 0

@@ -3,7 +3,7 @@
 import secrets
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from evenweave.adapters.sqlite import Database, Reader, Unit, load_statements
 from evenweave.ports.broker import Delivery
@@ -68,11 +68,12 @@ class Log:
         """Tell whether the channel has been used since the start, so that its name needs no check."""
         return channel in self._tails
 
-    def extend(self, deliveries: Iterable[Delivery]) -> None:
-        """Take in the events at the positions behind `last`."""
+    def extend(self, deliveries: Sequence[Delivery]) -> None:
+        """Take in the events at the positions behind `last`: all of them, or none where a channel cannot be read."""
         newest = self._newest
-        for delivery in deliveries:
-            tail, position = self._tail(delivery.channel), delivery.position
+        tails = [self._tail(delivery.channel) for delivery in deliveries]
+        for tail, delivery in zip(tails, deliveries, strict=True):
+            position = delivery.position
             tail.last = self.last = position
             tail.appended += 1
             tail.positions.append(position)

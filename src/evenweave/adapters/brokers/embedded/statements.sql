@@ -42,10 +42,11 @@ insert into broker_runs (tenant, run, level, last, keys, trimmed) values (?, ?, 
 -- name: write_run
 insert into broker_keys (tenant, run, key, position)
 select tenant, ?2, dedupe, position from broker_events
-where tenant = ?1 and position > ?3 and position <= ?4 order by dedupe;
+where tenant = ?1 and position > ?3 and position <= ?4 order by dedupe
+on conflict (tenant, run, key) do update set position = max(position, excluded.position);
 
 -- name: count_run
-update broker_runs set trimmed = 0, keys = (select count(*) from broker_keys where tenant = ?1 and run = ?2)
+update broker_runs set trimmed = max(0, trimmed - ?3), keys = (select count(*) from broker_keys where tenant = ?1 and run = ?2)
 where tenant = ?1 and run = ?2;
 
 -- name: keys_of_run
@@ -58,9 +59,11 @@ update broker_runs set trimmed = trimmed + ?3 where tenant = ?1 and run = ?2;
 update broker_runs set target = ?3 where tenant = ?1 and run = ?2;
 
 -- name: move_keys
+-- A key came again where its first event is gone: of two positions only the later one can have its event.
 insert into broker_keys (tenant, run, key, position)
 select tenant, ?3, key, position from broker_keys k where tenant = ?1 and run = ?2 and key >= ?4 and key < ?5
-and (not ?6 or exists (select 1 from broker_events e where e.position = k.position));
+and (not ?6 or exists (select 1 from broker_events e where e.position = k.position and e.dedupe = k.key))
+on conflict (tenant, run, key) do update set position = max(position, excluded.position);
 
 -- name: delete_keys
 delete from broker_keys where tenant = ? and run = ? and key >= ? and key < ?;
