@@ -4,6 +4,7 @@ import pytest
 from engine_driver import World, make_plan
 
 from evenweave.engine.fault import Fault
+from evenweave.engine.limits import LIMITS, Limits
 from evenweave.plan.guards import ErrorMatch
 from evenweave.plan.swf08.guards import _pattern
 
@@ -23,10 +24,10 @@ CATCH = (
 )
 
 
-def world_of(states: str, way: str = "Mended") -> World:
+def world_of(states: str, way: str = "Mended", limits: Limits = LIMITS) -> World:
     """A world for some states, each of which handles errors."""
     text = states.replace("CATCH", CATCH % way)
-    return World(make_plan(f"states:\n  {text.strip()}\n  - {BEHIND}\n  - {MENDED}\n{FUNCTIONS}"))
+    return World(make_plan(f"states:\n  {text.strip()}\n  - {BEHIND}\n  - {MENDED}\n{FUNCTIONS}"), limits=limits)
 
 
 FAILING: dict[str, str] = {
@@ -123,7 +124,9 @@ def test_error_in_a_branch_takes_back_what_the_others_wait_for() -> None:
 def test_cycle_of_errors_is_bounded() -> None:
     """A state whose error leads back to itself is stopped like any loop that never waits."""
     world = world_of(
-        "- {name: A, type: operation, actions: [{functionRef: bad}], CATCH, transition: Behind}", way="A"
+        "- {name: A, type: operation, actions: [{functionRef: bad}], CATCH, transition: Behind}",
+        way="A",
+        limits=Limits(nodes=100, bursts=5),
     ).begin({"n": 4})
     assert world.status == "suspended"
     assert world.instance.reason is not None

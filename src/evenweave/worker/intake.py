@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from evenweave.errors import EvenweaveError
-from evenweave.ports.broker import UnknownSubscription
+from evenweave.ports.broker import Unavailable, UnknownSubscription
 from evenweave.ports.store import StoreConflict, StoreRefused, StoreUnavailable
 from evenweave.runtime.deadletters import replay_name
 from evenweave.worker import identity
@@ -103,7 +103,7 @@ class Intake:
             except StoreConflict:
                 self._conflicts += 1
                 self._reader.reset()
-            except (StoreRefused, StoreUnavailable) as error:
+            except (StoreRefused, StoreUnavailable, Unavailable) as error:
                 self._failures += 1
                 self._reader.reset()
                 self._log.error("taking events waits for the store", error=str(error))

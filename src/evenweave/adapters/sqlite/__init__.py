@@ -24,6 +24,7 @@ from evenweave.adapters.sqlite.errors import (
     RowRefused,
 )
 from evenweave.adapters.sqlite.filter import KeyFilter
+from evenweave.adapters.sqlite.lookups import Lookups
 from evenweave.adapters.sqlite.migrations import Migrations
 from evenweave.adapters.sqlite.unit import Done, Unit
 from evenweave.adapters.statements import load_statements
@@ -40,6 +41,7 @@ __all__ = [
     "Done",
     "Dropped",
     "KeyFilter",
+    "Lookups",
     "Migrations",
     "Reader",
     "RowRefused",

@@ -14,7 +14,7 @@ from evenweave.adapters.brokers.embedded.polling import Pollers
 from evenweave.adapters.brokers.embedded.registry import Registry
 from evenweave.adapters.brokers.embedded.settling import Settling, draw_jitter
 from evenweave.adapters.brokers.embedded.trimmer import Trimmer
-from evenweave.adapters.sqlite import Database, Dropped, Migrations, RowRefused, Unit, load_statements
+from evenweave.adapters.sqlite import Database, Dropped, Lookups, Migrations, RowRefused, Unit, load_statements
 from evenweave.cloudevents import Event
 from evenweave.ports.broker import (
     ALL,
@@ -64,7 +64,8 @@ class EmbeddedBroker:
         self._clock = clock
         self._rules = rules
         self._tally = Tally()
-        self._log = Log(log_id, tenant, database.reader, rules.tail_events, rules.tail_bytes)
+        lookups = Lookups(database.reader, "the log", Unavailable)
+        self._log = Log(log_id, tenant, lookups, rules.tail_events, rules.tail_bytes)
         self._registry = Registry(database, tenant, log_id)
         self._intake = Intake(
             database,
@@ -80,7 +81,7 @@ class EmbeddedBroker:
         self._settling = Settling(self._log, self._intake, tenant, rules, jitter)
         self._handing = Handing(self._log, self._intake, self._settling, clock, self._tally)
         self._letters = Letters(
-            database, self._log, self._intake, self._registry, tenant=tenant, clock=clock, commit=self._committed
+            lookups, self._log, self._intake, self._registry, tenant=tenant, clock=clock, commit=self._committed
         )
         self._measuring = Measuring(database, self._log, self._registry, tenant, clock, self._tally)
         self._trimmer = Trimmer(database, self._intake.keys, tenant, clock, rules, self._tally, self._drop_idle)

@@ -90,7 +90,7 @@ class Intake:
     def publish(self, events: Iterable[Prepared], *, alone: bool = False) -> Batch | None:
         """Append events that are new, and return the batch to wait for; None where all are in the log already.
 
-        A look-up that fails leaves everything as it was.
+        A look-up that fails (`Unavailable`) leaves everything as it was.
         """
         waited: Batch | None = None
         new: dict[bytes, Prepared] = {}

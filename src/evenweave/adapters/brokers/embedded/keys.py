@@ -3,7 +3,8 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
-from evenweave.adapters.sqlite import Database, DatabaseError, KeyFilter, Unit, load_statements
+from evenweave.adapters.sqlite import Database, DatabaseError, KeyFilter, Lookups, Unit, load_statements
+from evenweave.ports.broker import Unavailable
 from evenweave.ports.clock import Clock, Timer
 
 RUN_KEYS = 8_192
@@ -61,18 +62,18 @@ class Keys:
         step_keys: int = STEP_KEYS,
     ) -> None:
         self._database = database
-        self._reader = database.reader
+        self._lookups = Lookups(database.reader, "the log", Unavailable)
         self._tenant = tenant
         self._clock = clock
         self._coming = coming
         self._run_keys = run_keys
         self._step_keys = step_keys
-        rows = self._reader.rows(_SQL["runs"], (tenant,))
+        rows = self._lookups.rows(_SQL["runs"], (tenant,))
         self._runs = [_Run(*row) for row in rows if row[-1] is None]
         self._last_number = max((row[0] for row in rows), default=0)
         self._sealed = max((run.last for run in self._runs), default=0)
         # Of each key the position: whether the event is still there is looked up, for that is rarely asked.
-        self._new: dict[bytes, int] = dict(self._reader.rows(_SQL["new_keys"], (tenant, self._sealed)))
+        self._new: dict[bytes, int] = dict(self._lookups.rows(_SQL["new_keys"], (tenant, self._sealed)))
         self._sealing: dict[bytes, int] = {}
         self._timer: Timer | None = None
         # From the moment at which a step is planned until it is durable: two at once would skip what lies between them.
@@ -84,7 +85,13 @@ class Keys:
             (into,) = (run for run in self._runs if run.number == moving[0].target)
             self._move = _Move(into, moving, step_keys, begun=True)
         self._filter = KeyFilter(
-            self._reader, [_SQL["keys"]], tenant, clock, self._in_memory, first=(b"", 0), count=_SQL["about_how_many"]
+            database.reader,
+            [_SQL["keys"]],
+            tenant,
+            clock,
+            self._in_memory,
+            first=(b"", 0),
+            count=_SQL["about_how_many"],
         )
         self.add = self._filter.add
         self._go_on()
@@ -95,8 +102,8 @@ class Keys:
             return False
         position = self._new.get(key) or self._sealing.get(key)
         if position is not None:
-            return self._reader.value(_SQL["find_new_duplicate"], (position, key)) is not None
-        return self._reader.value(_SQL["find_duplicate"], (self._tenant, key)) is not None
+            return self._lookups.value(_SQL["find_new_duplicate"], (position, key)) is not None
+        return self._lookups.value(_SQL["find_duplicate"], (self._tenant, key)) is not None
 
     def committed(self, keys: Iterable[tuple[bytes, int]], horizon: int) -> None:
         """Take in keys with their positions, `add`ed before; all up to the horizon are in the database now."""
@@ -225,7 +232,7 @@ class Keys:
         self._go_on()
 
     def _count(self, number: int) -> int:
-        return self._reader.value(_SQL["keys_of_run"], (self._tenant, number)) or 0
+        return self._lookups.value(_SQL["keys_of_run"], (self._tenant, number)) or 0
 
     def _number(self) -> int:
         self._last_number += 1

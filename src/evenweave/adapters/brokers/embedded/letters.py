@@ -8,7 +8,7 @@ from evenweave.adapters.brokers.embedded.batch import Batch
 from evenweave.adapters.brokers.embedded.intake import Intake, Prepared, make_key
 from evenweave.adapters.brokers.embedded.log import Log
 from evenweave.adapters.brokers.embedded.registry import Registry
-from evenweave.adapters.sqlite import Database, load_statements
+from evenweave.adapters.sqlite import Lookups, load_statements
 from evenweave.cloudevents import digest, encode
 from evenweave.ports.broker import DeadLetter, Delivery, NobodyTakes, Refused, Replayed, UnknownDeadLetter, Which
 from evenweave.ports.clock import Clock
@@ -49,7 +49,7 @@ class Letters:
 
     def __init__(
         self,
-        database: Database,
+        lookups: Lookups,
         log: Log,
         intake: Intake,
         registry: Registry,
@@ -58,7 +58,7 @@ class Letters:
         clock: Clock,
         commit: Callable[[Batch], Awaitable[bool]],
     ) -> None:
-        self._reader = database.reader
+        self._lookups = lookups
         self._log = log
         self._intake = intake
         self._registry = registry
@@ -170,7 +170,7 @@ class Letters:
         self._leaving.pop(position, None)
 
     def _row(self, id: str) -> _Row:  # noqa: A002
-        row = self._reader.row(_SQL["dead_letter"], (_parse_id(id), self._tenant))
+        row = self._lookups.row(_SQL["dead_letter"], (_parse_id(id), self._tenant))
         if row is None:
             raise UnknownDeadLetter(f"there is no dead letter {id[:40]}, or no longer")
         return _Row(*row)
@@ -179,10 +179,10 @@ class Letters:
         if not which.older_s >= 0:
             raise Refused("older_s must be a number of seconds that is not negative")
         if which.channel is None:
-            rows = self._reader.rows(_SQL["dead_letters"], (self._tenant, after, through, _PAGE))
+            rows = self._lookups.rows(_SQL["dead_letters"], (self._tenant, after, through, _PAGE))
         else:
             key = (self._tenant, DEAD_LETTER + which.channel, after, through, _PAGE)
-            rows = self._reader.rows(_SQL["dead_letters_of_channel"], key)
+            rows = self._lookups.rows(_SQL["dead_letters_of_channel"], key)
         return [_Row(*row) for row in rows]
 
     def _matching(self, rows: Sequence[_Row], which: Which) -> list[_Row]:

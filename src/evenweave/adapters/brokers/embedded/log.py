@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 
-from evenweave.adapters.sqlite import Database, Reader, Unit, load_statements
+from evenweave.adapters.sqlite import Database, Lookups, Unit, load_statements
 from evenweave.ports.broker import Delivery
 from evenweave.runtime.deadletters import find_addressee
 
@@ -52,16 +52,16 @@ class Log:
     last one given: what lies between them is the overlay, which services never see.
     """
 
-    def __init__(self, log_id: str, tenant: str, reader: Reader, tail_events: int, tail_bytes: int) -> None:
+    def __init__(self, log_id: str, tenant: str, lookups: Lookups, tail_events: int, tail_bytes: int) -> None:
         self.id = log_id
         self._tenant = tenant
-        self._reader = reader
+        self._lookups = lookups
         self._tail_events = tail_events
         self._tail_bytes = tail_bytes
         self._tails: dict[str, _Tail] = {}
         self._newest: deque[tuple[int, int, _Tail]] = deque()
         self._bytes = 0
-        self.last: int = reader.value(_SQL["last_position"])
+        self.last: int = lookups.value(_SQL["last_position"])
         self.horizon = self.last
 
     def knows(self, channel: str) -> bool:
@@ -96,7 +96,7 @@ class Log:
         tail = self._tail(channel)
         if after >= tail.since:
             return tail.read(after, through, limit)
-        rows = self._reader.rows(
+        rows = self._lookups.rows(
             _SQL["events_of_channel"], (self._tenant, channel, after, min(through, tail.since), limit)
         )
         found = [
@@ -108,7 +108,7 @@ class Log:
 
     def channel_of(self, position: int) -> str | None:
         """Return the channel of a committed position."""
-        channel = self._reader.value(_SQL["channel_of_position"], (position, self._tenant))
+        channel = self._lookups.value(_SQL["channel_of_position"], (position, self._tenant))
         return None if channel is None else str(channel)
 
     def count_appended(self) -> dict[str, int]:
@@ -127,7 +127,7 @@ class Log:
 
     def roll_back(self) -> None:
         """Forget what is not in the database."""
-        self.last = self.horizon = self._reader.value(_SQL["last_position"])
+        self.last = self.horizon = self._lookups.value(_SQL["last_position"])
         while self._newest and self._newest[-1][0] > self.last:
             _, size, tail = self._newest.pop()
             self._bytes -= size
@@ -143,7 +143,7 @@ class Log:
         return tail
 
     def _read_last(self, channel: str) -> int:
-        return int(self._reader.value(_SQL["last_position_of_channel"], (self._tenant, channel)))
+        return int(self._lookups.value(_SQL["last_position_of_channel"], (self._tenant, channel)))
 
 
 async def find_log_id(database: Database, tenant: str) -> str:

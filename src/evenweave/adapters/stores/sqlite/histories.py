@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Self
 import apsw
 import msgspec
 
-from evenweave.adapters.sqlite import load_statements
+from evenweave.adapters.sqlite import Lookups, load_statements
 from evenweave.adapters.sqlite.connections import BUSY_TIMEOUT_MS, Reader
-from evenweave.adapters.stores.sqlite.lookups import Lookups
 from evenweave.adapters.stores.sqlite.store import DEFINITION, PACKAGE
 from evenweave.ports.store import DefinitionRow, HistoryEntry, StoreUnavailable
 
@@ -24,7 +23,7 @@ class FileHistories:
     def __init__(self, connection: apsw.Connection, tenant: str) -> None:
         """Use `open` instead."""
         self._connection = connection
-        self._reader = Lookups(Reader(connection))
+        self._reader = Lookups(Reader(connection), "the store", StoreUnavailable)
         self._sql = load_statements(PACKAGE)
         self._tenant = tenant
 

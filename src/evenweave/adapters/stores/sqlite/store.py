@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from evenweave.adapters.sqlite import DatabaseClosed, Dropped, KeyFilter, Migrations, RowRefused, Unit, load_statements
+from evenweave.adapters.sqlite import (
+    DatabaseClosed,
+    Dropped,
+    KeyFilter,
+    Lookups,
+    Migrations,
+    RowRefused,
+    Unit,
+    load_statements,
+)
 from evenweave.adapters.stores.hot import Hot
 from evenweave.adapters.stores.overlay import Overlay
-from evenweave.adapters.stores.sqlite.lookups import Lookups
 from evenweave.adapters.stores.sqlite.transaction import SqliteTransaction
 from evenweave.engine import codec
+from evenweave.ports.broker import Unavailable
 from evenweave.ports.store import (
     EVERY,
     Census,
@@ -82,7 +91,7 @@ class SqliteStore:
         hot: int = HOT_INSTANCES,
     ) -> None:
         self.database = database
-        self.reader = Lookups(database.reader)
+        self.reader = Lookups(database.reader, "the store", StoreUnavailable)
         self.clock = clock
         self.tenant = tenant
         self.session = uuid.uuid4().hex
@@ -144,7 +153,10 @@ class SqliteStore:
         number = transaction.number = self._number
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         transaction.write_layer()
-        transaction.write_outgoing()
+        try:
+            transaction.write_outgoing()
+        except Unavailable as error:
+            raise StoreUnavailable(str(error)) from error
         self.overlay.add(transaction.layer, number)
         self.kept_count += transaction.kept_delta
         for id_, instance in transaction.instances.items():
