@@ -235,6 +235,33 @@ async def test_a_lookup_that_fails_leaves_nothing_behind(tmp_path: Path, make_ev
         assert database.reader.value("select count(*) from broker_events") == 2
 
 
+async def test_deliveries_whose_events_cannot_be_read_come_later(tmp_path: Path, make_event: Make) -> None:
+    """What was tried before, what is new and what is to be a dead letter waits until the log can be read again."""
+    clock = JumpingClock()
+    rules = Rules(attempts=2)
+    async with _opened(tmp_path / "x.db", clock, rules) as (broker, database):
+        group = await broker.subscribe("shop", ["a"])
+        await broker.publish([("a", make_event(data={"n": number})) for number in range(4)])
+        first, _ = await broker.deliveries(group.id, 2)
+        await broker.settle(group.id, retry=[(first.lease, "busy")])
+        clock.jump(60)
+        broker._log.forget("a", broker._log.horizon)
+        database.reader._connection.set_progress_handler(lambda: True, 1)
+        with pytest.raises(Unavailable):
+            await broker.deliveries(group.id)
+        database.reader._connection.set_progress_handler(None)
+        clock.jump(60)
+        leased = await broker.deliveries(group.id)
+        assert sorted(_numbers(leased)) == [0, 1, 2, 3]
+        lease = next(each.lease for each in leased if _numbers([each]) == [0])
+        database.reader._connection.set_progress_handler(lambda: True, 1)
+        with pytest.raises(Unavailable):
+            await broker.settle(group.id, reject=[(lease, "broken")])
+        database.reader._connection.set_progress_handler(None)
+        await broker.settle(group.id, reject=[(lease, "broken")])
+        assert len(await broker.dead_letters()) == 1
+
+
 async def test_an_event_on_its_own_is_in_order_with_those_around_it(tmp_path: Path, make_event: Make) -> None:
     """What the database refuses, or drops behind it, nobody is handed, though later positions were committed before."""
     async with _opened(tmp_path / "x.db") as (broker, database):

@@ -1,15 +1,15 @@
 """Handing events to groups: under leases, or in log order to a reader."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from evenweave.adapters.brokers.embedded.intake import Intake
 from evenweave.adapters.brokers.embedded.log import Log
 from evenweave.adapters.brokers.embedded.settling import Settling
-from evenweave.ports.broker import Delivery
+from evenweave.ports.broker import Delivery, Unavailable
 from evenweave.ports.clock import Clock
 from evenweave.runtime.cursor import Cursor
 from evenweave.runtime.figures import Tally
-from evenweave.runtime.group import Group
+from evenweave.runtime.group import Group, Lease
 
 
 class Handing:
@@ -25,23 +25,25 @@ class Handing:
     def take(self, group: Group, limit: int, lease_s: float) -> list[Delivery]:
         """Lease what is due again, then what is new."""
         now_s = group.polled_s = self._clock.monotonic()
-        expired = group.take_expired(now_s)
-        if expired:
-            self._tally.of(group.name).expired += len(expired)
-            batch = self._intake.own()
-            for lost in expired:
-                reason = f"the consumer did not settle it within its lease of {lost.length_s:g} s"
-                self._settling.fail(batch, group, lost, reason, now_s)
-            self._intake.submit(batch)
         taken = list[Delivery]()
-        for channel, position in group.take_due(now_s, limit):
-            again = self._log.read(channel, position - 1, position, 1)
-            if again:
-                taken.append(again[0])
-            else:
-                group.cursors[channel].handed.discard(position)
-        if len(taken) < limit:
-            self._take_new(group, limit, taken)
+        expired = group.take_expired(now_s)
+        due = group.take_due(now_s, limit)
+        try:
+            self._end_leases(group, expired, now_s)
+            for channel, position in due:
+                again = self._log.read(channel, position - 1, position, 1)
+                if again:
+                    taken.append(again[0])
+                else:
+                    group.cursors[channel].handed.discard(position)
+            if len(taken) < limit:
+                self._take_new(group, limit, taken)
+        except Unavailable:
+            # What is handed out to nobody, and does not wait, would come to nobody.
+            ended = [(lost.channel, lost.position) for lost in expired if group.held(lost.position) is lost]
+            for channel, position in (*due, *ended, *((each.channel, each.position) for each in taken)):
+                group.wait(channel, position, now_s)
+            raise
         leased = list[Delivery]()
         for delivery in taken:
             lease = group.lease(self._log.id, delivery.channel, delivery.position, now_s, lease_s)
@@ -49,6 +51,17 @@ class Handing:
         if leased:
             self._tally.of(group.name).delivered += len(leased)
         return leased
+
+    def _end_leases(self, group: Group, expired: Sequence[Lease], now_s: float) -> None:
+        if expired:
+            self._tally.of(group.name).expired += len(expired)
+            batch = self._intake.own()
+            try:
+                for lost in expired:
+                    reason = f"the consumer did not settle it within its lease of {lost.length_s:g} s"
+                    self._settling.fail(batch, group, lost, reason, now_s)
+            finally:
+                self._intake.submit(batch)
 
     def read(self, group: Group, positions: dict[str, int], through: int, limit: int) -> list[Delivery]:
         """Return the next events behind `positions`, for a reader; those are moved past what it need not look at."""

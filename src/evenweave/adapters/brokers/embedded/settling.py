@@ -51,9 +51,9 @@ class Settling:
         """Count a failed attempt; unless it was the last, the delivery comes again after a backoff."""
         if lease.channel not in group.cursors:
             return
-        undo = group.fail(lease)
-        failures = undo.failures + 1
+        failures = group.failures.get(lease.position, 0) + 1
         if again and failures < self._rules.attempts:
+            undo = group.fail(lease)
             row = (self._tenant, group.id, lease.position, lease.channel, failures, clean_reason(reason))
             batch.unit.add(_SQL["upsert_failure"], row)
             due_s = now_s + self._rules.backoff.delay_s(failures, self._jitter())
@@ -61,19 +61,19 @@ class Settling:
             batch.retried.append(group.name)
             self._note(batch, group, undo)
         else:
-            self._bury(batch, group, undo, reason, failures)
+            self._bury(batch, group, lease, reason, failures)
 
-    def _bury(self, batch: Batch, group: Group, undo: Undo, reason: str, attempts: int) -> None:
-        """Append the dead letter and retire the delivery, in one unit."""
-        found = self._log.read(undo.channel, undo.position - 1, undo.position, 1)
+    def _bury(self, batch: Batch, group: Group, lease: Lease, reason: str, attempts: int) -> None:
+        """Append the dead letter and retire the delivery, in one unit; the log is asked first, for that may fail."""
+        found = self._log.read(lease.channel, lease.position - 1, lease.position, 1)
         for delivery in found:
-            channel = DEAD_LETTER + undo.channel
-            event = make_dead_letter(delivery.event, undo.channel, group.name, reason, attempts)
+            channel = DEAD_LETTER + lease.channel
+            event = make_dead_letter(delivery.event, lease.channel, group.name, reason, attempts)
             fingerprint = digest(channel, event)
             key = make_key(fingerprint, event, group.id)
             self._intake.append_new(batch, [(channel, event, encode(event), fingerprint, key)])
         batch.buried.append(group.name)
-        self._retire(batch, group, undo)
+        self._retire(batch, group, group.fail(lease))
 
     def _acknowledge(self, batch: Batch, group: Group, position: int, now_s: float) -> None:
         channel = group.find(position) or self._recover(group, position, now_s)
